@@ -1,0 +1,1 @@
+"""What trading is: pure, synchronous, without I/O, logging or a clock of its own."""

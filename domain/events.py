@@ -1,0 +1,189 @@
+"""What happened, in the past tense.
+
+Every event is a tagged struct, so that a journal record decodes to the event that was written. The engine takes market and
+broker events in and returns the events that follow; folding the journalled ones restores its state. Times are UTC
+microseconds; ``reason`` and ``breach`` are the codes of ``rules.fills.Reason`` and ``rules.limits.Breach``. ``FROM_MARKET`` come from a feed and are never journalled: the bars themselves are stored.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from domain.market import Bar, CorporateAction, Side
+
+
+class Event(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """Something that happened at ``time``."""
+
+    time: int
+
+
+class BarsOpened(Event, frozen=True, gc=False):
+    """These bars open at ``time``; ``actions`` take effect before the open, in order.
+
+    The bars are whole because a simulated exchange needs their volume and path; the engine looks at nothing but the opens.
+    """
+
+    bars: tuple[Bar, ...]
+    actions: tuple[CorporateAction, ...] = ()
+
+
+class BarsClosed(Event, frozen=True, gc=False):
+    """All bars that end at ``time``; ``session`` is the session date they belong to, in days since 1970."""
+
+    session: int
+    bars: tuple[Bar, ...]
+
+
+class RunStarted(Event, frozen=True):
+    """A run began to trade ``account`` with ``cash``; ``first_bar`` is where its indicators start."""
+
+    account: str
+    run_id: str
+    cash: float
+    first_bar: int | None
+    configuration: str
+
+
+class SignalRaised(Event, frozen=True, gc=False):
+    """The standing target of ``symbol`` changed at the close of the bar starting at ``bar_time``."""
+
+    bar_time: int
+    symbol: str
+    strategy: str
+    target: float
+
+
+class OrderRequested(Event, frozen=True, gc=False):
+    """The engine wants ``lots`` of ``symbol``; committed before anybody hears of it."""
+
+    order_id: str
+    symbol: str
+    strategy: str
+    side: Side
+    lots: int
+    order_type: str
+    price: float | None
+    time_in_force: str
+    reason: str
+    bar_time: int
+
+
+class OrderRefused(Event, frozen=True, gc=False):
+    """``lots`` of an order were not placed: ``breach``, the value it had and the bound it met."""
+
+    symbol: str
+    strategy: str
+    side: Side
+    lots: int
+    breach: str
+    value: float
+    bound: float
+    bar_time: int
+
+
+class OrderAccepted(Event, frozen=True, gc=False):
+    """The broker holds the order."""
+
+    order_id: str
+    broker_order_id: str = ""
+
+
+class OrderRejected(Event, frozen=True, gc=False):
+    """The broker does not take the order, finally."""
+
+    order_id: str
+    breach: str
+    message: str = ""
+
+
+class OrderCancelled(Event, frozen=True, gc=False):
+    """What was open of the order is withdrawn."""
+
+    order_id: str
+
+
+class OrderFilled(Event, frozen=True, gc=False):
+    """``lots`` of the order traded at ``price``; ``filled_lots`` is the order's total after it.
+
+    ``bar_time`` is the start of the bar filled on.
+    """
+
+    order_id: str
+    symbol: str
+    strategy: str
+    side: Side
+    lots: int
+    price: float
+    fee: float
+    reason: str
+    filled_lots: int
+    bar_time: int
+
+
+class CorporateActionApplied(Event, frozen=True, gc=False):
+    """A split or dividend reached the books: lots after it, cash that came with it."""
+
+    action: CorporateAction
+    lots_before: int
+    lots_after: int
+    cash: float
+    bar_time: int
+
+
+class EquityMarked(Event, frozen=True, gc=False):
+    """Equity and cash after the bars starting at ``bar_time`` closed."""
+
+    bar_time: int
+    session: int
+    equity: float
+    cash: float
+
+
+class LimitBreached(Event, frozen=True, gc=False):
+    """A limit on the account's state began to refuse entries."""
+
+    breach: str
+    value: float
+    bound: float
+
+
+class TradingHalted(Event, frozen=True):
+    """Entries are refused until a person resumes."""
+
+    reason: str
+
+
+class TradingResumed(Event, frozen=True):
+    """A person lifted the halt; the drawdown counts from here."""
+
+    reason: str
+
+
+class RunFinished(Event, frozen=True):
+    """The feed of the run ended or the run was stopped for good."""
+
+    reason: str
+
+
+type MarketEvent = BarsOpened | BarsClosed
+type JournalEvent = (
+    RunStarted
+    | SignalRaised
+    | OrderRequested
+    | OrderRefused
+    | OrderAccepted
+    | OrderRejected
+    | OrderCancelled
+    | OrderFilled
+    | CorporateActionApplied
+    | EquityMarked
+    | LimitBreached
+    | TradingHalted
+    | TradingResumed
+    | RunFinished
+)
+
+FROM_MARKET: Final = (BarsOpened, BarsClosed)
