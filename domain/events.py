@@ -2,7 +2,8 @@
 
 Every event is a tagged struct, so that a journal record decodes to the event that was written. The engine takes market and
 broker events in and returns the events that follow; folding the journalled ones restores its state. Times are UTC
-microseconds; ``reason`` and ``breach`` are the codes of ``rules.fills.Reason`` and ``rules.limits.Breach``. ``FROM_MARKET`` come from a feed and are never journalled: the bars themselves are stored.
+microseconds; ``reason`` and ``breach`` are the codes of ``rules.fills.Reason`` and ``rules.limits.Breach``. ``FROM_MARKET``
+come from a feed and are never journalled: the bars themselves are stored.
 """
 
 from __future__ import annotations
@@ -124,13 +125,17 @@ class OrderFilled(Event, frozen=True, gc=False):
 
 
 class CorporateActionApplied(Event, frozen=True, gc=False):
-    """A split or dividend reached the books: lots after it, cash that came with it."""
+    """A split or dividend reached the books: lots after it, cash that came with it.
+
+    A dividend with a pay date brings its cash with the ``payment`` of that date. A split also scales open orders.
+    """
 
     action: CorporateAction
     lots_before: int
     lots_after: int
     cash: float
     bar_time: int
+    opening_price: float = 0.0
 
 
 class EquityMarked(Event, frozen=True, gc=False):

@@ -1,0 +1,359 @@
+"""The compiled driver: N symbols, shared cash, all limits, over target arrays.
+
+It calls the rules of ``domain.rules`` in the order the event engine does, so that both give the same fills and the same equity
+to the bit. It takes targets, never a callback: a compiled callback would be compiled anew for every strategy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numba
+import numpy as np
+from numba.extending import register_jitable
+
+import domain.rules.planning  # noqa: F401 - registers every rule that planning and fills use
+from domain.market import Side
+from domain.rules.accounting import Position, apply_fill, apply_split, dividend_cash, split_lots, value_of
+from domain.rules.costs import Costs, cost_rate
+from domain.rules.fills import Reason, simulate_fill, volume_allowance
+from domain.rules.limits import Breach, Limits, Watch, watch
+from domain.rules.planning import Account, plan_order
+from domain.rules.rule import RULES
+from domain.rules.sizing import Size, Sizing, size
+from domain.run import NO_LIMITS, RunSpec
+from domain.timeline import OPEN, History, Schedule, actions_by_bar, schedule
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+for _function in RULES:
+    register_jitable(_function)
+
+_SPLIT, _DIVIDEND, _ACCRUAL, _PAYMENT = 0, 1, 2, 3
+
+
+@dataclass(frozen=True, slots=True)
+class KernelResult:
+    """What a run did, as columns.
+
+    Fills: ``fill_bar`` (bar number), ``fill_side``, ``fill_lots``, ``fill_price``, ``fill_fee``, ``fill_reason``. Refusals:
+    ``refused_bar``, ``refused_lots``, ``refused_breach``, ``refused_value``, ``refused_bound``. One ``equity`` and ``cash`` for each group
+    of bars that closed together; ``equity_bar`` is the first bar of the group. ``held_bars`` counts bars that hold at their close,
+    ``volume_limited`` fills that volume cut short, ``flows`` is cash from dividends.
+    """
+
+    fill_bar: NDArray[np.int64]
+    fill_side: NDArray[np.int64]
+    fill_lots: NDArray[np.int64]
+    fill_price: NDArray[np.float64]
+    fill_fee: NDArray[np.float64]
+    fill_reason: NDArray[np.int64]
+    refused_bar: NDArray[np.int64]
+    refused_lots: NDArray[np.int64]
+    refused_breach: NDArray[np.int64]
+    refused_value: NDArray[np.float64]
+    refused_bound: NDArray[np.float64]
+    equity_bar: NDArray[np.int64]
+    equity: NDArray[np.float64]
+    cash: NDArray[np.float64]
+    held_bars: int
+    volume_limited: int
+    flows: float
+    drawdown_breached: bool
+
+
+def simulate(
+    spec: RunSpec, history: History, targets: Sequence[NDArray[np.float64]], plan: Schedule | None = None
+) -> KernelResult:
+    """Run ``targets`` (one array for each symbol, as long as its bars) over ``history``."""
+    timed = plan or schedule(history)
+    columns = [np.concatenate([getattr(bars, name) for bars in history.bars]) for name in ("open", "close", "volume")]
+    instruments = spec.instruments
+    raw = _loop(
+        timed.kind,
+        timed.start,
+        timed.bar,
+        timed.symbol,
+        timed.session,
+        *columns,
+        np.concatenate(list(targets)).astype(np.float64),
+        *_action_columns(history, len(timed.symbol)),
+        np.array([assignment.sizing.rule for assignment in spec.assignments], np.int64),
+        np.array([assignment.sizing.value for assignment in spec.assignments], np.float64),
+        np.array([instrument.lots_per_unit for instrument in instruments], np.int64),
+        np.array([spec.volume_share(instrument) for instrument in instruments], np.float64),
+        float(spec.initial_cash),
+        Costs(*map(float, spec.costs)),
+        Limits(*map(float, spec.limits or NO_LIMITS)),
+        spec.limits is not None,
+    )
+    return KernelResult(*raw)
+
+
+def _action_columns(history: History, bars: int) -> tuple[NDArray[Any], ...]:
+    """Return corporate actions as columns: first action by bar (-1 none), then kind, value, account key and next by action."""
+    effective = actions_by_bar(history)
+    first = np.full(bars if effective else 1, -1, np.int64)
+    kinds: list[int] = []
+    values: list[float] = []
+    keys: list[int] = []
+    following: list[int] = []
+    accounts: dict[tuple[str, str], int] = {}
+    for bar, actions in effective.items():
+        known = [action for action in actions if action.action in {"split", "dividend", "payment"}]
+        for place, action in enumerate(known):
+            if place == 0:
+                first[bar] = len(kinds)
+            kinds.append(_kind(action.action, paid_later=action.pay_date is not None))
+            values.append(action.value)
+            keys.append(accounts.setdefault((action.symbol, action.ex_date), len(accounts)))
+            following.append(len(kinds) if place < len(known) - 1 else -1)
+    return (
+        first,
+        np.array(kinds or [0], np.int64),
+        np.array(values or [0.0], np.float64),
+        np.array(keys or [0], np.int64),
+        np.array(following or [-1], np.int64),
+        np.zeros(max(len(accounts), 1)),
+    )
+
+
+def _kind(action: str, *, paid_later: bool) -> int:
+    if action == "split":
+        return _SPLIT
+    if action == "payment":
+        return _PAYMENT
+    return _ACCRUAL if paid_later else _DIVIDEND
+
+
+@register_jitable
+def _longer(array: NDArray[Any]) -> NDArray[Any]:
+    """Return a copy of ``array`` with twice the room."""
+    longer = np.empty(2 * len(array), array.dtype)
+    longer[: len(array)] = array
+    return longer
+
+
+@numba.njit(cache=True)  # type: ignore[misc]  # numba has no types
+def _loop(  # noqa: C901, PLR0912, PLR0915 - one loop over all state is what compiles to fast code; every decision is a rule
+    kind: NDArray[np.int8],
+    start: NDArray[np.int64],
+    member: NDArray[np.int64],
+    symbol_of: NDArray[np.int32],
+    session_of: NDArray[np.int64],
+    open_: NDArray[np.float64],
+    close: NDArray[np.float64],
+    volume: NDArray[np.float64],
+    target: NDArray[np.float64],
+    first_action: NDArray[np.int64],
+    action_kind: NDArray[np.int64],
+    action_value: NDArray[np.float64],
+    action_key: NDArray[np.int64],
+    action_next: NDArray[np.int64],
+    receivable: NDArray[np.float64],
+    sizing_rule: NDArray[np.int64],
+    sizing_value: NDArray[np.float64],
+    lots_per_unit: NDArray[np.int64],
+    volume_share: NDArray[np.float64],
+    initial_cash: float,
+    costs: Costs,
+    limits: Limits,
+    limited: bool,  # noqa: FBT001 - compiled functions take no keyword-only arguments
+) -> tuple[Any, ...]:
+    symbols, groups = len(lots_per_unit), len(kind)
+    rate = cost_rate(costs)
+    has_actions = len(first_action) > 1
+
+    lots = np.zeros(symbols, np.int64)
+    average = np.zeros(symbols)
+    realised = np.zeros(symbols)
+    mark = np.zeros(symbols)
+    standing = np.zeros(symbols)
+    pending = np.zeros(symbols, np.int64)  # signed lots still open of the symbol's order
+    deferred = np.zeros(symbols, np.bool_)
+    due = np.zeros(symbols, np.int64)
+    wanted_lots = np.zeros(symbols, np.int64)
+    wanted_units = np.zeros(symbols)
+    wanted_missing = np.zeros(symbols, np.bool_)
+
+    fill_bar, fill_side, fill_lots = np.empty(64, np.int64), np.empty(64, np.int64), np.empty(64, np.int64)
+    fill_price, fill_fee, fill_reason = np.empty(64), np.empty(64), np.empty(64, np.int64)
+    refused_bar, refused_lots, refused_breach = np.empty(64, np.int64), np.empty(64, np.int64), np.empty(64, np.int64)
+    refused_value, refused_bound = np.empty(64), np.empty(64)
+    equity_bar, equity_curve, cash_curve = np.empty(groups, np.int64), np.empty(groups), np.empty(groups)
+    fills = refusals = closings = held_bars = volume_limited = waiting = 0
+
+    cash, equity, flows = initial_cash, initial_cash, 0.0
+    state = Watch(-1, initial_cash, initial_cash, 0, 0, 0.0)
+
+    for group in range(groups):
+        begin, end = start[group], start[group + 1]
+
+        if kind[group] == OPEN:
+            if has_actions:
+                for index in range(begin, end):
+                    bar = member[index]
+                    action = first_action[bar]
+                    s = symbol_of[bar]
+                    while action >= 0:
+                        value = action_value[action]
+                        if action_kind[action] == _SPLIT:
+                            split = apply_split(Position(lots[s], average[s], realised[s]), value, open_[bar], lots_per_unit[s])
+                            lots[s], average[s], realised[s] = split.position
+                            cash += split.cash
+                            mark[s] /= value
+                            if pending[s] != 0:
+                                sign = 1 if pending[s] > 0 else -1
+                                pending[s] = sign * split_lots(abs(pending[s]), value)
+                                if pending[s] == 0:
+                                    waiting -= 1
+                        elif action_kind[action] == _PAYMENT:
+                            cash += receivable[action_key[action]]
+                            flows += receivable[action_key[action]]
+                            receivable[action_key[action]] = 0.0
+                        elif lots[s] != 0:
+                            paid = dividend_cash(lots[s], value, lots_per_unit[s])
+                            if action_kind[action] == _ACCRUAL:
+                                receivable[action_key[action]] = paid
+                            else:
+                                cash += paid
+                                flows += paid
+                        action = action_next[action]
+            if waiting == 0:
+                continue
+            for side in (Side.SELL.value, Side.BUY.value):
+                for index in range(begin, end):
+                    bar = member[index]
+                    s = symbol_of[bar]
+                    if pending[s] * side <= 0:
+                        continue
+                    allowance = volume_allowance(volume[bar], volume_share[s], lots_per_unit[s])
+                    fill = simulate_fill(side, abs(pending[s]), open_[bar], allowance, cash, costs, lots_per_unit[s])
+                    if fill.lots > 0:
+                        booking = apply_fill(
+                            Position(lots[s], average[s], realised[s]), side, fill.lots, fill.price, fill.fee, lots_per_unit[s]
+                        )
+                        lots[s], average[s], realised[s] = booking.position
+                        cash += booking.cash
+                        if fills == len(fill_bar):
+                            fill_bar, fill_side, fill_lots = _longer(fill_bar), _longer(fill_side), _longer(fill_lots)
+                            fill_price, fill_fee, fill_reason = _longer(fill_price), _longer(fill_fee), _longer(fill_reason)
+                        fill_bar[fills], fill_side[fills], fill_lots[fills] = bar, side, fill.lots
+                        fill_price[fills], fill_fee[fills], fill_reason[fills] = fill.price, fill.fee, Reason.TARGET.value
+                        fills += 1
+                    left = abs(pending[s]) - fill.lots - fill.cut_lots
+                    if left > 0:
+                        volume_limited += 1
+                    if fill.cut_lots > 0:
+                        if refusals == len(refused_bar):
+                            refused_bar, refused_lots = _longer(refused_bar), _longer(refused_lots)
+                            refused_breach = _longer(refused_breach)
+                            refused_value, refused_bound = _longer(refused_value), _longer(refused_bound)
+                        refused_bar[refusals], refused_lots[refusals] = bar, fill.cut_lots
+                        refused_breach[refusals] = Breach.CASH.value
+                        refused_value[refusals] = value_of(fill.cut_lots, fill.price, lots_per_unit[s])
+                        refused_bound[refusals] = cash
+                        refusals += 1
+                    pending[s] = side * left
+                    if left == 0:
+                        waiting -= 1
+            continue
+
+        for index in range(begin, end):
+            bar = member[index]
+            s = symbol_of[bar]
+            mark[s] = close[bar]
+            if lots[s] != 0:
+                held_bars += 1
+        previous, equity = equity, cash
+        for s in range(symbols):
+            if lots[s] != 0:
+                equity += value_of(lots[s], mark[s], lots_per_unit[s])
+        equity_bar[closings], equity_curve[closings], cash_curve[closings] = member[begin], equity, cash
+        closings += 1
+        if limited:
+            state = watch(state, limits, session_of[member[begin]], previous, equity)
+
+        count = 0
+        for index in range(begin, end):
+            bar = member[index]
+            s = symbol_of[bar]
+            changed = target[bar] == target[bar] and target[bar] != standing[s]  # noqa: PLR0124 - not NaN
+            if changed:
+                standing[s] = target[bar]
+                deferred[s] = False
+                if pending[s] != 0:
+                    pending[s] = 0
+                    waiting -= 1
+            if changed or deferred[s]:
+                due[count] = bar
+                wanted = size(
+                    Sizing(sizing_rule[s], sizing_value[s]), standing[s], equity, mark[s], rate, lots_per_unit[s]
+                )
+                wanted_lots[s], wanted_units[s], wanted_missing[s] = wanted
+                count += 1
+        if count == 0:
+            continue
+
+        breach, breach_value, breach_bound = 0, 0.0, 0.0
+        if state.drawdown_breach != 0:
+            breach, breach_value, breach_bound = state.drawdown_breach, 1.0 - equity / state.peak, limits.max_drawdown
+        elif state.daily_breach != 0:
+            breach, breach_value, breach_bound = state.daily_breach, 1.0 - equity / state.base, limits.daily_loss_limit
+        for buys in (False, True):
+            for place in range(count):
+                bar = due[place]
+                s = symbol_of[bar]
+                if (wanted_lots[s] > lots[s]) != buys:
+                    continue
+                spendable, other = cash, 0.0
+                for o in range(symbols):
+                    if o == s:
+                        continue
+                    open_lots = abs(lots[o])
+                    if pending[o] > 0:
+                        open_lots += pending[o]
+                        spendable -= pending[o] / lots_per_unit[o] * (mark[o] * (1.0 + rate))
+                    if open_lots != 0:
+                        other += open_lots / lots_per_unit[o] * mark[o]
+                account = Account(equity, spendable, other, breach, breach_value, breach_bound, False)
+                wanted = Size(wanted_lots[s], wanted_units[s], wanted_missing[s])
+                order = plan_order(wanted, lots[s], mark[s], rate, lots_per_unit[s], limits, account)
+                if order.lots != 0:
+                    pending[s] = order.lots
+                    waiting += 1
+                    deferred[s] = False
+                if order.breach != 0 and not (order.again and deferred[s]):
+                    if refusals == len(refused_bar):
+                        refused_bar, refused_lots = _longer(refused_bar), _longer(refused_lots)
+                        refused_breach = _longer(refused_breach)
+                        refused_value, refused_bound = _longer(refused_value), _longer(refused_bound)
+                    refused_bar[refusals], refused_lots[refusals], refused_breach[refusals] = bar, order.refused, order.breach
+                    refused_value[refusals], refused_bound[refusals] = order.value, order.bound
+                    refusals += 1
+                    deferred[s] = order.again
+
+    return (
+        fill_bar[:fills].copy(),
+        fill_side[:fills].copy(),
+        fill_lots[:fills].copy(),
+        fill_price[:fills].copy(),
+        fill_fee[:fills].copy(),
+        fill_reason[:fills].copy(),
+        refused_bar[:refusals].copy(),
+        refused_lots[:refusals].copy(),
+        refused_breach[:refusals].copy(),
+        refused_value[:refusals].copy(),
+        refused_bound[:refusals].copy(),
+        equity_bar[:closings].copy(),
+        equity_curve[:closings].copy(),
+        cash_curve[:closings].copy(),
+        held_bars,
+        volume_limited,
+        flows,
+        state.drawdown_breach != 0,
+    )

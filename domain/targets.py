@@ -1,0 +1,122 @@
+"""Where the engine's targets come from: strategies, asked bar by bar or once for a whole history."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from domain.market import Bars
+from domain.strategy import checked_target
+from domain.timeline import adjust_forward
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from domain.events import BarsClosed, BarsOpened
+    from domain.market import Timeframe
+    from domain.run import Assignment, RunSpec
+    from domain.timeline import History
+
+
+class TargetSource(Protocol):
+    """Tells the exposure each strategy wants after a close."""
+
+    def on_open(self, event: BarsOpened) -> None:
+        """Take note of what changes before these bars open."""
+        ...
+
+    def on_close(self, event: BarsClosed) -> Sequence[float]:
+        """Return one target for each bar of ``event``; NaN where what stands shall stand."""
+        ...
+
+    def observe(self, event: BarsClosed) -> None:
+        """Take the bars without being asked to decide."""
+        ...
+
+
+def target_arrays(spec: RunSpec, history: History) -> tuple[NDArray[np.float64], ...]:
+    """Return each assignment's targets over the whole history, computed from prices adjusted forward."""
+    return tuple(
+        checked_target(assignment.strategy, bars)
+        for assignment, bars in zip(spec.assignments, adjust_forward(history), strict=True)
+    )
+
+
+class ComputedTargets:
+    """Targets computed once over a history that is known; strategies see nothing later, so a stream gives the same."""
+
+    def __init__(self, spec: RunSpec, history: History) -> None:
+        self._targets = {
+            assignment.symbol: iter(targets.tolist())
+            for assignment, targets in zip(spec.assignments, target_arrays(spec, history), strict=True)
+        }
+
+    def on_open(self, event: BarsOpened) -> None:
+        """Do nothing: the splits are in the computed targets."""
+
+    def on_close(self, event: BarsClosed) -> Sequence[float]:
+        """Return the computed target of each bar."""
+        return [next(self._targets[bar.symbol]) for bar in event.bars]
+
+    def observe(self, event: BarsClosed) -> None:
+        """Pass over the bars."""
+        self.on_close(event)
+
+
+class StreamedTargets:
+    """Targets from strategies that see each bar as it closes, as in live trading."""
+
+    def __init__(self, spec: RunSpec) -> None:
+        self._series = {
+            assignment.symbol: _Series(assignment, spec.timeframe) for assignment in spec.assignments
+        }
+
+    def on_open(self, event: BarsOpened) -> None:
+        """Adjust what follows for the splits before these bars."""
+        for action in event.actions:
+            if action.action == "split":
+                self._series[action.symbol].factor *= action.value
+
+    def on_close(self, event: BarsClosed) -> Sequence[float]:
+        """Ask each strategy for its target at this close."""
+        self.observe(event)
+        return [self._series[bar.symbol].target() for bar in event.bars]
+
+    def observe(self, event: BarsClosed) -> None:
+        """Append the bars to their series."""
+        for bar in event.bars:
+            factor = self._series[bar.symbol].factor
+            row = (bar.open * factor, bar.high * factor, bar.low * factor, bar.close * factor, bar.volume / factor)
+            self._series[bar.symbol].append(bar.time, row)
+
+
+class _Series:
+    """The bars of one symbol since the run's first, adjusted forward, in arrays that grow."""
+
+    def __init__(self, assignment: Assignment, timeframe: Timeframe) -> None:
+        self.factor = 1.0
+        self._assignment = assignment
+        self._timeframe = timeframe
+        self._count = 0
+        self._time = np.empty(512, np.int64)
+        self._prices = np.empty((5, 512))
+
+    def append(self, time: int, row: tuple[float, float, float, float, float]) -> None:
+        """Add one bar."""
+        if self._count == len(self._time):
+            self._time = np.concatenate([self._time, np.empty_like(self._time)])
+            self._prices = np.concatenate([self._prices, np.empty_like(self._prices)], axis=1)
+        self._time[self._count] = time
+        self._prices[:, self._count] = row
+        self._count += 1
+
+    def target(self) -> float:
+        """Return the strategy's target at the last bar; one without memory sees no more bars than it needs."""
+        strategy = self._assignment.strategy
+        first = 0 if strategy.recursive else max(0, self._count - strategy.lookback)
+        window = slice(first, self._count)
+        bars = Bars(self._assignment.symbol, self._timeframe, self._time[window], *self._prices[:, window])
+        return float(checked_target(strategy, bars)[-1])

@@ -1,0 +1,218 @@
+"""The order in which bars open and close, for both drivers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from domain.events import BarsClosed, BarsOpened
+from domain.market import Bar
+from domain.sessions import instants, session_dates
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from domain.market import Bars, CorporateAction, Instrument, Timeframe
+
+CLOSE: Final = 0
+OPEN: Final = 1
+_CHUNK: Final = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Raw bars of several instruments, in code-point order of their symbols, and the corporate actions to apply to them."""
+
+    instruments: tuple[Instrument, ...]
+    bars: tuple[Bars, ...]
+    timeframe: Timeframe
+    actions: tuple[CorporateAction, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """The number of bars of all symbols."""
+        return sum(len(bars) for bars in self.bars)
+
+    @property
+    def first_time(self) -> int:
+        """The start of the first bar, in microseconds."""
+        return min(int(bars.time[0]) for bars in self.bars if len(bars))
+
+    @property
+    def last_time(self) -> int:
+        """The start of the last bar, in microseconds."""
+        return max(int(bars.time[-1]) for bars in self.bars if len(bars))
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """All openings and closings of a history as groups that happen at one instant, closings before openings.
+
+    Bars are numbered through all symbols, symbol after symbol. Group ``g`` is of ``kind[g]`` at ``time[g]`` and holds the bars
+    ``bar[start[g]:start[g + 1]]`` in code-point order of their symbols.
+    """
+
+    time: NDArray[np.int64]
+    kind: NDArray[np.int8]
+    start: NDArray[np.int64]
+    bar: NDArray[np.int64]
+    symbol: NDArray[np.int32]
+    session: NDArray[np.int64]
+
+
+def schedule(history: History) -> Schedule:
+    """Return the schedule of ``history``; ``symbol`` and ``session`` are by bar number."""
+    opens, closes, sessions = [], [], []
+    for instrument, bars in zip(history.instruments, history.bars, strict=True):
+        opened, closed = instants(bars.time, history.timeframe, instrument.calendar)
+        opens.append(opened)
+        closes.append(closed)
+        sessions.append(session_dates(bars.time, history.timeframe, _account_calendar(history)))
+    lengths = [len(bars) for bars in history.bars]
+    symbol = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
+    session = np.concatenate(sessions)
+    if len(history.bars) == 1:
+        return _alternating(opens[0], closes[0], symbol, session)
+    number = np.arange(len(symbol), dtype=np.int64)
+    time = np.concatenate(closes + opens)
+    kind = np.repeat(np.array([CLOSE, OPEN], dtype=np.int8), len(symbol))
+    order = np.lexsort((kind, time))
+    time, kind = time[order], kind[order]
+    first = np.flatnonzero(np.r_[True, (time[1:] != time[:-1]) | (kind[1:] != kind[:-1])])
+    start = np.r_[first, len(time)].astype(np.int64)
+    return Schedule(time[first], kind[first], start, np.concatenate([number, number])[order], symbol, session)
+
+
+def _account_calendar(history: History) -> str:
+    """Return the calendar whose sessions divide the account's days: XNYS for a mixture."""
+    calendars = {instrument.calendar for instrument in history.instruments}
+    return calendars.pop() if len(calendars) == 1 else "XNYS"
+
+
+def _alternating(
+    opens: NDArray[np.int64], closes: NDArray[np.int64], symbol: NDArray[np.int32], session: NDArray[np.int64]
+) -> Schedule:
+    """Return the schedule of one symbol: each bar opens, then closes."""
+    count = len(opens)
+    time = np.empty(2 * count, np.int64)
+    time[0::2], time[1::2] = opens, closes
+    kind = np.tile(np.array([OPEN, CLOSE], dtype=np.int8), count)
+    bar = np.repeat(np.arange(count, dtype=np.int64), 2)
+    return Schedule(time, kind, np.arange(2 * count + 1, dtype=np.int64), bar, symbol, session)
+
+
+def actions_by_bar(history: History) -> dict[int, tuple[CorporateAction, ...]]:
+    """Return the actions that take effect before each bar opens, by bar number.
+
+    An action takes effect at its symbol's first bar on or after its ex-date; one on or before the first bar's date is in the
+    prices already, one after the last bar never happens here. A dividend with a pay date appears again on that date as
+    ``payment``. Within a bar: splits before dividends before payments.
+    """
+    order = {"symbol_change": 0, "split": 1, "dividend": 2, "payment": 3, "delisting": 4}
+    found: dict[int, list[CorporateAction]] = {}
+    offset = 0
+    for instrument, bars in zip(history.instruments, history.bars, strict=True):
+        dates = session_dates(bars.time, history.timeframe, instrument.calendar)
+        for action in history.actions:
+            if action.symbol != instrument.symbol or not len(bars):
+                continue
+            index = _first_bar(dates, action.ex_date)
+            if not 0 < index < len(bars):
+                continue
+            found.setdefault(offset + index, []).append(action)
+            if action.action == "dividend" and action.pay_date is not None:
+                paid = max(_first_bar(dates, action.pay_date), index)
+                if paid < len(bars):
+                    found.setdefault(offset + paid, []).append(replace_action(action, "payment"))
+        offset += len(bars)
+    return {bar: tuple(sorted(actions, key=lambda action: order[action.action])) for bar, actions in found.items()}
+
+
+def replace_action(action: CorporateAction, name: str) -> CorporateAction:
+    """Return ``action`` under another name."""
+    return type(action)(action.symbol, action.ex_date, name, action.value, action.pay_date)
+
+
+def _first_bar(dates: NDArray[np.int64], date: str) -> int:
+    return int(np.searchsorted(dates, np.datetime64(date, "D").astype(np.int64)))
+
+
+def adjust_forward(history: History) -> tuple[Bars, ...]:
+    """Return the bars as strategies see them: prices x, volume / the cumulative split factor since the first bar.
+
+    Bar i depends on nothing later; the first bar is as it was traded.
+    """
+    effective = actions_by_bar(history)
+    adjusted, offset = [], 0
+    for bars in history.bars:
+        splits = [
+            (number - offset, action.value)
+            for number in sorted(effective)
+            if offset <= number < offset + len(bars)
+            for action in effective[number]
+            if action.action == "split"
+        ]
+        adjusted.append(_adjusted(bars, splits))
+        offset += len(bars)
+    return tuple(adjusted)
+
+
+def _adjusted(bars: Bars, splits: list[tuple[int, float]]) -> Bars:
+    if not splits:
+        return bars
+    factor = np.ones(len(bars))
+    for index, ratio in splits:
+        factor[index:] *= ratio
+    return replace(
+        bars,
+        open=bars.open * factor,
+        high=bars.high * factor,
+        low=bars.low * factor,
+        close=bars.close * factor,
+        volume=bars.volume / factor,
+    )
+
+
+def market_events(history: History) -> Iterator[BarsOpened | BarsClosed]:
+    """Yield the history as events: in time order, closings before openings at one instant."""
+    plan = schedule(history)
+    actions = actions_by_bar(history)
+    columns = _columns(history)
+    for low in range(0, len(plan.time), _CHUNK):
+        high = min(low + _CHUNK, len(plan.time))
+        kinds, times = plan.kind[low:high].tolist(), plan.time[low:high].tolist()
+        starts = plan.start[low : high + 1].tolist()
+        base = starts[0]
+        members = plan.bar[base : starts[-1]]
+        bars = _bars(history, plan, columns, members)
+        sessions = plan.session[members].tolist()
+        numbers = members.tolist() if actions else []
+        for group, kind in enumerate(kinds):
+            begin, end = starts[group] - base, starts[group + 1] - base
+            if kind == CLOSE:
+                yield BarsClosed(times[group], sessions[begin], tuple(bars[begin:end]))
+            else:
+                effective = tuple(a for n in numbers[begin:end] for a in actions.get(n, ())) if actions else ()
+                yield BarsOpened(times[group], tuple(bars[begin:end]), effective)
+
+
+def _columns(history: History) -> list[NDArray[np.generic]]:
+    names = ("time", "open", "high", "low", "close", "volume")
+    return [np.concatenate([getattr(bars, name) for bars in history.bars]) for name in names]
+
+
+def _bars(
+    history: History, plan: Schedule, columns: list[NDArray[np.generic]], members: NDArray[np.int64]
+) -> list[Bar]:
+    """Return one Bar for each member; the opening and the closing of a bar next to each other share it."""
+    symbols = [instrument.symbol for instrument in history.instruments]
+    names = [symbols[index] for index in plan.symbol[members].tolist()]
+    if len(members) % 2 == 0 and len(symbols) == 1 and members[0] == members[1]:
+        half = members[0::2]
+        made = list(map(Bar, names[0::2], *(column[half].tolist() for column in columns)))
+        return [bar for bar in made for _ in range(2)]
+    return list(map(Bar, names, *(column[members].tolist() for column in columns)))

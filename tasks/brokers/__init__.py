@@ -1,0 +1,1 @@
+"""Brokers: each holds orders and reports what became of them."""
