@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.errors import DataError, InputError, TradingError
 from domain.market import Bars
+from domain.parameters import Between, Search, known, parameters_of
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from collections.abc import Mapping
+    from typing import Self
 
-__all__ = ["Bars", "Exits", "Search", "Strategy"]
+__all__ = ["Bars", "Between", "Exits", "Search", "Series", "Strategy", "checked_target", "require"]
 
+type Series = NDArray[np.float64]
+"""Values aligned with bars, NaN where there is none."""
 
-@dataclass(frozen=True, slots=True)
-class Search:
-    """The range the optimiser may search for a parameter, both ends included."""
-
-    low: float
-    high: float
-    step: float | None = None
+DEFAULT_LOOKBACK: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,27 +39,41 @@ class Strategy:
     """Base of every strategy: a frozen dataclass whose fields are its parameters.
 
     A subclass lives in ``strategies/<name>.py``; the module's name is the strategy's. Its docstring's first line describes it
-    to people.
+    to people. Parameters are int, float, bool, str or a Literal of texts, each with a default; ``Annotated`` adds their
+    ``Search`` range and, where it differs from the usual one, the ``Between`` they may lie in. Creating a strategy checks types
+    and bounds, then calls ``check``; all raise InputError.
     """
 
     exits: ClassVar[Exits] = Exits()
 
+    def __post_init__(self) -> None:
+        for parameter in parameters_of(type(self)):
+            # The one moment a frozen parameter is set: 30 for a float becomes 30.0.
+            object.__setattr__(self, parameter.name, parameter.check(getattr(self, parameter.name)))
+        self.check()
+
+    def check(self) -> None:
+        """Refuse parameters that contradict each other, with ``require``; types and bounds are checked already."""
+
     @property
     def lookback(self) -> int:
-        """How many of the last bars decide the same as the whole series."""
-        raise NotImplementedError
+        """How many of the last bars decide the same as the whole series; the warm-up of a live session."""
+        return DEFAULT_LOOKBACK
 
     @property
     def recursive(self) -> bool:
-        """Whether an indicator remembers every bar since the first (EMA, RSI); such a strategy always sees the whole run."""
+        """Whether an indicator remembers every bar since the first (EMA, RSI); such a strategy always sees the whole run.
+
+        False promises decisions equal to the bit from the last ``lookback`` bars alone.
+        """
         return True
 
-    def indicators(self, bars: Bars) -> dict[str, NDArray[np.float64]]:
+    def indicators(self, bars: Bars) -> dict[str, Series]:
         """Return named series aligned with ``bars``, for pages and reports; each value from its own and earlier bars only."""
         del bars
         return {}
 
-    def target(self, bars: Bars) -> NDArray[np.float64]:
+    def target(self, bars: Bars) -> Series:
         """Return the exposure wanted after each bar's close, in [-1, 1]; NaN lets the standing target stand."""
         raise NotImplementedError
 
@@ -66,3 +81,65 @@ class Strategy:
     def parameters(self) -> dict[str, Any]:
         """The parameter values by name."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @classmethod
+    def strategy_name(cls) -> str:
+        """Return the name people use: that of the module the class stands in."""
+        return cls.__module__.rpartition(".")[2]
+
+    @classmethod
+    def description(cls) -> str:
+        """Return the first line of the class's own docstring, without a full stop; empty where there is none."""
+        text = (cls.__doc__ or "").strip()
+        generated = text.startswith(f"{cls.__name__}(")  # what dataclass writes where a class has none
+        return "" if generated or not text else text.splitlines()[0].rstrip(".")
+
+    @classmethod
+    def create(cls, given: Mapping[str, Any]) -> Self:
+        """Return the strategy with these parameters, defaults for the rest; raise InputError for one unknown or refused."""
+        known(cls, cls.strategy_name(), given)
+        return cls(**given)
+
+    @classmethod
+    def parse(cls, given: Mapping[str, str]) -> dict[str, Any]:
+        """Return parameters written as text, as ``--param fast=10`` gives them, as values; raise InputError as ``create``."""
+        specs = known(cls, cls.strategy_name(), given)
+        return {name: specs[name].parse(text) for name, text in given.items()}
+
+
+def require(condition: bool, message: str) -> None:  # noqa: FBT001 the condition reads as the sentence it is
+    """Raise InputError with ``message`` unless ``condition`` holds."""
+    if not condition:
+        raise InputError(message)
+
+
+def checked_target(strategy: Strategy, bars: Bars) -> Series:
+    """Return ``strategy.target(bars)``: one float64 in [-1, 1] or NaN for each bar.
+
+    The strategy sees the bars read-only. Raise DataError, naming strategy, symbol and reason, where it fails or returns
+    anything else; a caller drops the whole answer, never a part of it.
+    """
+    who = f"strategy {strategy.strategy_name()} on {bars.symbol}"
+    try:
+        target = strategy.target(_read_only(bars))
+    except TradingError:
+        raise
+    except Exception as error:
+        raise DataError(f"{who} failed: {type(error).__name__}: {error}") from error
+    if type(target) is not np.ndarray or target.dtype != np.float64:
+        given = f"array of {target.dtype}" if isinstance(target, np.ndarray) else type(target).__name__
+        raise DataError(f"{who} must return a numpy array of float64, got {given}")
+    if target.shape != (len(bars),):
+        raise DataError(f"{who} must return one target for each of {len(bars)} bars, got shape {target.shape}")
+    refused = ~((np.abs(target) <= 1.0) | np.isnan(target))
+    if refused.any():
+        first = int(refused.argmax())
+        raise DataError(f"{who} must return targets from -1 to 1 or NaN, got {target[first]:g} at bar {first}")
+    return target
+
+
+def _read_only(bars: Bars) -> Bars:
+    columns = {name: getattr(bars, name).view() for name in ("time", "open", "high", "low", "close", "volume")}
+    for column in columns.values():
+        column.flags.writeable = False
+    return replace(bars, **columns)

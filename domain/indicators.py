@@ -1,0 +1,90 @@
+"""Technical indicators on arrays: each value from its own and earlier bars only, NaN until there are enough of them.
+
+Windowed ones depend on the values of their window alone, added one by one in float64, oldest first: a running or pairwise sum
+carries the rounding of bars long gone and decides differently at exact ties. Recursive ones remember every bar since the first
+and come from TA-Lib. Arguments are float64 arrays in time order and a length in bars; none is changed.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from importlib.machinery import PathFinder
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    type Series = NDArray[np.float64]
+
+_BLOCK: Final = 8192  # outputs added up at a time: accumulator and inputs stay in the first-level cache
+
+
+def _load_talib() -> Any:
+    """Return TA-Lib's extension module without its package, which imports pandas (a second, 80 MB) only to accept frames."""
+    if "pandas" in sys.modules or "talib" in sys.modules:
+        return importlib.import_module("talib").func
+    package = importlib.util.find_spec("talib")
+    locations = package.submodule_search_locations if package else None
+    spec = PathFinder.find_spec("talib._ta_lib", locations)
+    if spec is None or spec.loader is None:
+        raise ModuleNotFoundError("TA-Lib is not installed: build the environment with ./pi5", name="talib")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["pandas"] = None  # type: ignore[assignment] # looks absent while the extension asks for it
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        del sys.modules["pandas"]
+    sys.modules[spec.name] = module  # a later import of the package builds on this one
+    module._ta_initialize()  # noqa: SLF001 what the package does when imported
+    return module
+
+
+_talib: Final = _load_talib()
+
+
+def sma(values: Series, length: int) -> Series:
+    """Return the simple moving average: the sum of the last ``length`` values, oldest first, divided by ``length``."""
+    result = np.full(len(values), np.nan)
+    for start in range(length - 1, len(values), _BLOCK):
+        stop = min(start + _BLOCK, len(values))
+        total = values[start - length + 1 : stop - length + 1].copy()
+        for age in range(length - 2, -1, -1):
+            total += values[start - age : stop - age]
+        np.divide(total, length, out=result[start:stop])
+    return result
+
+
+def momentum(values: Series, length: int) -> Series:
+    """Return the simple return over ``length`` bars: value / value ``length`` bars ago - 1."""
+    result = np.full(len(values), np.nan)
+    if length < len(values):
+        result[length:] = values[length:] / values[:-length] - 1.0
+    return result
+
+
+def ema(values: Series, length: int) -> Series:
+    """Return the exponential moving average with weight 2 / (length + 1), seeded with the mean of the first ``length``."""
+    return _recursive(_talib.EMA, values, length, length)
+
+
+def rsi(values: Series, length: int) -> Series:
+    """Return Wilder's relative strength index, 0 to 100, for ``length`` >= 2; 0 where no value ever moved."""
+    return _recursive(_talib.RSI, values, length, length + 1)
+
+
+def crossed_above(first: Series, second: Series) -> NDArray[np.bool_]:
+    """Return where ``first`` is above ``second`` and was not on the bar before; False where a value is missing."""
+    crossed = np.zeros(len(first), np.bool_)
+    crossed[1:] = (first[1:] > second[1:]) & (first[:-1] <= second[:-1])
+    return crossed
+
+
+def _recursive(function: Any, values: Series, length: int, needed: int) -> Series:
+    if len(values) < needed:
+        return np.full(len(values), np.nan)
+    result: Series = function(np.ascontiguousarray(values), length)
+    return result

@@ -1,0 +1,1 @@
+"""What we trade on: one strategy a file, its name the file's."""
