@@ -1,0 +1,1 @@
+"""Programs for maintainers: they write files of this repository, nothing at run time calls them."""
