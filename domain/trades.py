@@ -1,0 +1,144 @@
+"""Round trips: from the fills of a run to trades, each from flat to flat in one symbol."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_LOTS: Final = 100_000_000  # the finest lot of any asset class: quantities are counted in integers, so that flat is exact
+
+
+class FillRow(NamedTuple):
+    """A fill: ``time_us`` the start of the bar filled on, ``side`` 1 for a buy and -1 for a sell, ``quantity`` > 0 in units."""
+
+    time_us: int
+    symbol: str
+    side: int
+    quantity: float
+    price: float
+    fee: float
+    reason: str
+
+
+class SplitRow(NamedTuple):
+    """A split before the fills of the bar starting at ``time_us``: ``ratio`` new units for an old one.
+
+    ``quantity_after`` is what the position became, signed, and ``cash`` what a fraction was paid with; None and 0 where nothing was
+    rounded.
+    """
+
+    time_us: int
+    symbol: str
+    ratio: float
+    quantity_after: float | None = None
+    cash: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """A closed round trip, in units and prices as they were at its end (after splits on the way).
+
+    ``side`` is 1 for long and -1 for short, ``quantity`` all that was entered, prices are averages weighted by quantity,
+    ``fees`` those of all its fills. ``pnl`` = side x quantity x (exit_price - entry_price) - fees, without dividends;
+    ``return_on_entry`` = pnl / (quantity x entry_price). ``reason`` is that of the closing fill.
+    """
+
+    symbol: str
+    side: int
+    quantity: float
+    entry_time: int
+    entry_price: float
+    exit_time: int
+    exit_price: float
+    fees: float
+    pnl: float
+    return_on_entry: float
+    reason: str
+
+
+@dataclass(slots=True)
+class _Open:
+    """A trade under way: ``held`` lots left of ``entered``, and the money of both directions."""
+
+    symbol: str
+    side: int
+    entry_time: int
+    held: int = 0
+    entered: float = 0.0
+    paid: float = 0.0
+    received: float = 0.0
+    fees: float = 0.0
+
+    def closed(self, time_us: int, reason: str) -> Trade:
+        quantity = self.entered / _LOTS
+        pnl = self.side * (self.received - self.paid) - self.fees
+        entry, leave = self.paid / quantity, self.received / quantity
+        return Trade(
+            self.symbol, self.side, quantity, self.entry_time, entry, time_us, leave, self.fees, pnl, pnl / self.paid, reason
+        )
+
+
+@dataclass(slots=True)
+class _Book:
+    """The trades of a run as its fills come in."""
+
+    open: dict[str, _Open] = field(default_factory=dict)
+    trades: list[Trade] = field(default_factory=list)
+
+    def fill(self, row: FillRow) -> None:
+        lots = _in_lots(row.quantity)
+        standing = self.open.get(row.symbol)
+        closing = min(lots, standing.held) if standing and standing.side != row.side else 0
+        if standing and closing:
+            share = closing / lots
+            standing.held -= closing
+            standing.received += row.quantity * share * row.price
+            standing.fees += row.fee * share
+            self._close_if_flat(standing, row.time_us, row.reason)
+        if lots > closing:
+            share = (lots - closing) / lots
+            entered = self.open.setdefault(row.symbol, _Open(row.symbol, row.side, row.time_us))
+            entered.held += lots - closing
+            entered.entered += lots - closing
+            entered.paid += row.quantity * share * row.price
+            entered.fees += row.fee * share
+
+    def split(self, row: SplitRow) -> None:
+        standing = self.open.get(row.symbol)
+        if standing is None:
+            return
+        after = round(standing.held * row.ratio) if row.quantity_after is None else _in_lots(abs(row.quantity_after))
+        standing.held = after
+        standing.entered *= row.ratio
+        standing.received += standing.side * row.cash
+        self._close_if_flat(standing, row.time_us, "corporate_action")
+
+    def _close_if_flat(self, standing: _Open, time_us: int, reason: str) -> None:
+        if standing.held == 0:
+            self.trades.append(standing.closed(time_us, reason))
+            del self.open[standing.symbol]
+
+
+def round_trips(fills: Iterable[FillRow], splits: Iterable[SplitRow] = ()) -> list[Trade]:
+    """Return the closed trades in the order of their ends; what is open at the end is no trade.
+
+    ``fills`` are in booking order. A fill through zero closes one trade and opens the next, its fee shared by quantity; additions
+    and reductions in between belong to the trade. Dividends are not part of it.
+    """
+    rows: list[tuple[int, int, FillRow | SplitRow]] = [(row.time_us, 0, row) for row in splits]
+    rows += [(row.time_us, 1, row) for row in fills]
+    book = _Book()
+    for _, _, row in sorted(rows, key=lambda item: item[:2]):  # stable: fills of one bar stay in booking order
+        if isinstance(row, FillRow):
+            book.fill(row)
+        else:
+            book.split(row)
+    return book.trades
+
+
+def _in_lots(quantity: float) -> int:
+    whole = int(quantity)
+    return whole * _LOTS if whole == quantity else round(quantity * _LOTS)
