@@ -38,7 +38,7 @@ from domain.portfolio import Portfolio
 from domain.rules.accounting import Position, Split, apply_split, dividend_cash, split_lots
 from domain.rules.costs import cost_rate
 from domain.rules.fills import Reason
-from domain.rules.limits import Breach, Watch, watch
+from domain.rules.limits import UNWATCHED, Breach, Watch, watch
 from domain.rules.planning import Account, Plan, plan_order
 from domain.rules.sizing import Size, size
 from domain.run import NO_LIMITS, Assignment, RunSpec
@@ -83,7 +83,7 @@ class Engine:
         self._deferred: set[str] = set()
         self._receivable: dict[str, float] = {}
         self._equity = spec.initial_cash
-        self._watch = Watch(-1, spec.initial_cash, spec.initial_cash, 0, 0, 0.0)
+        self._watch = UNWATCHED._replace(base=spec.initial_cash, peak=spec.initial_cash)
         self._ordinals: dict[str, int] = {}
         self._appliers: dict[type, Callable[..., None]] = {
             RunStarted: self._apply_nothing,
@@ -205,13 +205,16 @@ class Engine:
             marks[bar.symbol] = bar.close
         self.bar_time = bar_time = bars[0].time
         before = self._watch
-        self._emit(EquityMarked(event.time, bar_time, event.session, portfolio.equity, portfolio.cash), out)
+        marked = EquityMarked(event.time, bar_time, event.session, portfolio.equity, portfolio.cash)
+        self._apply_mark(marked)
+        out.append(marked)
         if self._watch is not before:
             self._report_breaches(before, event.time, out)
         due = []
+        standing = self.standing
         for bar, target in zip(bars, self._targets.on_close(event), strict=True):
             symbol = bar.symbol
-            if target == target and target != self.standing.get(symbol, 0.0):  # noqa: PLR0124 - not NaN
+            if target == target and target != standing.get(symbol, 0.0):  # noqa: PLR0124 - not NaN
                 assignment = self._assignments[symbol]
                 self._emit(SignalRaised(event.time, bar_time, symbol, assignment.strategy_name, target), out)
                 self._withdraw(symbol, event.time, out)
@@ -420,7 +423,7 @@ class Engine:
     def _apply_resume(self, event: TradingResumed) -> None:
         del event
         self.halted = False
-        self._watch = self._watch._replace(peak=self._equity, drawdown_breach=0)
+        self._watch = self._watch._replace(session=-1, peak=self._equity, drawdown_breach=0)
 
     def _order_of(self, order_id: str) -> Order:
         for order in self.working.values():

@@ -23,7 +23,7 @@ from domain.rules.planning import Account, plan_order
 from domain.rules.rule import RULES
 from domain.rules.sizing import Size, Sizing, size
 from domain.run import NO_LIMITS, RunSpec
-from domain.timeline import OPEN, History, Schedule, actions_by_bar, schedule
+from domain.timeline import CLOSE, OPEN, History, Schedule, actions_by_bar, joined, schedule
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 for _function in RULES:
     register_jitable(_function)
 
+_FILLS_AT_FIRST = 8192
 _SPLIT, _DIVIDEND, _ACCRUAL, _PAYMENT = 0, 1, 2, 3
 
 
@@ -42,7 +43,7 @@ class KernelResult:
 
     Fills: ``fill_bar`` (bar number), ``fill_side``, ``fill_lots``, ``fill_price``, ``fill_fee``, ``fill_reason``. Refusals:
     ``refused_bar``, ``refused_lots``, ``refused_breach``, ``refused_value``, ``refused_bound``. One ``equity`` and ``cash`` for each group
-    of bars that closed together; ``equity_bar`` is the first bar of the group. ``held_bars`` counts bars that hold at their close,
+    of bars that closed together, dated by ``Schedule.closing_bars``. ``held_bars`` counts bars that hold at their close,
     ``volume_limited`` fills that volume cut short, ``flows`` is cash from dividends.
     """
 
@@ -57,7 +58,6 @@ class KernelResult:
     refused_breach: NDArray[np.int64]
     refused_value: NDArray[np.float64]
     refused_bound: NDArray[np.float64]
-    equity_bar: NDArray[np.int64]
     equity: NDArray[np.float64]
     cash: NDArray[np.float64]
     held_bars: int
@@ -71,16 +71,16 @@ def simulate(
 ) -> KernelResult:
     """Run ``targets`` (one array for each symbol, as long as its bars) over ``history``."""
     timed = plan or schedule(history)
-    columns = [np.concatenate([getattr(bars, name) for bars in history.bars]) for name in ("open", "close", "volume")]
+    columns = [joined([getattr(bars, name) for bars in history.bars]) for name in ("open", "close", "volume")]
     instruments = spec.instruments
-    raw = _loop(
+    arguments = (
         timed.kind,
         timed.start,
         timed.bar,
         timed.symbol,
         timed.session,
         *columns,
-        np.concatenate(list(targets)).astype(np.float64),
+        joined(targets),
         *_action_columns(history, len(timed.symbol)),
         np.array([assignment.sizing.rule for assignment in spec.assignments], np.int64),
         np.array([assignment.sizing.value for assignment in spec.assignments], np.float64),
@@ -90,8 +90,14 @@ def simulate(
         Costs(*map(float, spec.costs)),
         Limits(*map(float, spec.limits or NO_LIMITS)),
         spec.limits is not None,
+        int(np.count_nonzero(timed.kind == CLOSE)),
     )
-    return KernelResult(*raw)
+    capacity = _FILLS_AT_FIRST + 2 * len(instruments)
+    while True:
+        *result, complete = _loop(*arguments, capacity)
+        if complete:
+            return KernelResult(*result)
+        capacity *= 8  # the run is the same every time, so one that fills more rows than it has room for starts over
 
 
 def _action_columns(history: History, bars: int) -> tuple[NDArray[Any], ...]:
@@ -130,21 +136,13 @@ def _kind(action: str, *, paid_later: bool) -> int:
     return _ACCRUAL if paid_later else _DIVIDEND
 
 
-@register_jitable
-def _longer(array: NDArray[Any]) -> NDArray[Any]:
-    """Return a copy of ``array`` with twice the room."""
-    longer = np.empty(2 * len(array), array.dtype)
-    longer[: len(array)] = array
-    return longer
-
-
-@numba.njit(cache=True)  # type: ignore[misc]  # numba has no types
+@numba.njit(cache=True, error_model="numpy")  # type: ignore[misc]  # numba has no types
 def _loop(  # noqa: C901, PLR0912, PLR0915 - one loop over all state is what compiles to fast code; every decision is a rule
     kind: NDArray[np.int8],
-    start: NDArray[np.int64],
-    member: NDArray[np.int64],
+    start: NDArray[np.int32],
+    member: NDArray[np.int32],
     symbol_of: NDArray[np.int32],
-    session_of: NDArray[np.int64],
+    session_of: NDArray[np.int32],
     open_: NDArray[np.float64],
     close: NDArray[np.float64],
     volume: NDArray[np.float64],
@@ -163,6 +161,8 @@ def _loop(  # noqa: C901, PLR0912, PLR0915 - one loop over all state is what com
     costs: Costs,
     limits: Limits,
     limited: bool,  # noqa: FBT001 - compiled functions take no keyword-only arguments
+    closes: int,
+    capacity: int,
 ) -> tuple[Any, ...]:
     symbols, groups = len(lots_per_unit), len(kind)
     rate = cost_rate(costs)
@@ -180,18 +180,20 @@ def _loop(  # noqa: C901, PLR0912, PLR0915 - one loop over all state is what com
     wanted_units = np.zeros(symbols)
     wanted_missing = np.zeros(symbols, np.bool_)
 
-    fill_bar, fill_side, fill_lots = np.empty(64, np.int64), np.empty(64, np.int64), np.empty(64, np.int64)
-    fill_price, fill_fee, fill_reason = np.empty(64), np.empty(64), np.empty(64, np.int64)
-    refused_bar, refused_lots, refused_breach = np.empty(64, np.int64), np.empty(64, np.int64), np.empty(64, np.int64)
-    refused_value, refused_bound = np.empty(64), np.empty(64)
-    equity_bar, equity_curve, cash_curve = np.empty(groups, np.int64), np.empty(groups), np.empty(groups)
+    fill_bar, fill_side, fill_lots = np.empty(capacity, np.int64), np.empty(capacity, np.int64), np.empty(capacity, np.int64)
+    fill_price, fill_fee, fill_reason = np.empty(capacity), np.empty(capacity), np.empty(capacity, np.int64)
+    refused_bar, refused_lots = np.empty(capacity, np.int64), np.empty(capacity, np.int64)
+    refused_breach, refused_value, refused_bound = np.empty(capacity, np.int64), np.empty(capacity), np.empty(capacity)
+    equity_curve, cash_curve = np.empty(closes), np.empty(closes)
     fills = refusals = closings = held_bars = volume_limited = waiting = 0
 
     cash, equity, flows = initial_cash, initial_cash, 0.0
-    state = Watch(-1, initial_cash, initial_cash, 0, 0, 0.0)
+    state = Watch(-1, initial_cash, initial_cash, 0, 0, 0.0, -np.inf)
 
     for group in range(groups):
         begin, end = start[group], start[group + 1]
+        if max(fills, refusals) + symbols > capacity:
+            break
 
         if kind[group] == OPEN:
             if has_actions:
@@ -239,9 +241,6 @@ def _loop(  # noqa: C901, PLR0912, PLR0915 - one loop over all state is what com
                         )
                         lots[s], average[s], realised[s] = booking.position
                         cash += booking.cash
-                        if fills == len(fill_bar):
-                            fill_bar, fill_side, fill_lots = _longer(fill_bar), _longer(fill_side), _longer(fill_lots)
-                            fill_price, fill_fee, fill_reason = _longer(fill_price), _longer(fill_fee), _longer(fill_reason)
                         fill_bar[fills], fill_side[fills], fill_lots[fills] = bar, side, fill.lots
                         fill_price[fills], fill_fee[fills], fill_reason[fills] = fill.price, fill.fee, Reason.TARGET.value
                         fills += 1
@@ -249,10 +248,6 @@ def _loop(  # noqa: C901, PLR0912, PLR0915 - one loop over all state is what com
                     if left > 0:
                         volume_limited += 1
                     if fill.cut_lots > 0:
-                        if refusals == len(refused_bar):
-                            refused_bar, refused_lots = _longer(refused_bar), _longer(refused_lots)
-                            refused_breach = _longer(refused_breach)
-                            refused_value, refused_bound = _longer(refused_value), _longer(refused_bound)
                         refused_bar[refusals], refused_lots[refusals] = bar, fill.cut_lots
                         refused_breach[refusals] = Breach.CASH.value
                         refused_value[refusals] = value_of(fill.cut_lots, fill.price, lots_per_unit[s])
@@ -273,10 +268,10 @@ def _loop(  # noqa: C901, PLR0912, PLR0915 - one loop over all state is what com
         for s in range(symbols):
             if lots[s] != 0:
                 equity += value_of(lots[s], mark[s], lots_per_unit[s])
-        equity_bar[closings], equity_curve[closings], cash_curve[closings] = member[begin], equity, cash
+        equity_curve[closings], cash_curve[closings] = equity, cash
         closings += 1
         if limited:
-            state = watch(state, limits, session_of[member[begin]], previous, equity)
+            state = watch(state, limits, np.int64(session_of[member[begin]]), previous, equity)
 
         count = 0
         for index in range(begin, end):
@@ -328,10 +323,6 @@ def _loop(  # noqa: C901, PLR0912, PLR0915 - one loop over all state is what com
                     waiting += 1
                     deferred[s] = False
                 if order.breach != 0 and not (order.again and deferred[s]):
-                    if refusals == len(refused_bar):
-                        refused_bar, refused_lots = _longer(refused_bar), _longer(refused_lots)
-                        refused_breach = _longer(refused_breach)
-                        refused_value, refused_bound = _longer(refused_value), _longer(refused_bound)
                     refused_bar[refusals], refused_lots[refusals], refused_breach[refusals] = bar, order.refused, order.breach
                     refused_value[refusals], refused_bound[refusals] = order.value, order.bound
                     refusals += 1
@@ -349,11 +340,11 @@ def _loop(  # noqa: C901, PLR0912, PLR0915 - one loop over all state is what com
         refused_breach[:refusals].copy(),
         refused_value[:refusals].copy(),
         refused_bound[:refusals].copy(),
-        equity_bar[:closings].copy(),
-        equity_curve[:closings].copy(),
-        cash_curve[:closings].copy(),
+        equity_curve,
+        cash_curve,
         held_bars,
         volume_limited,
         flows,
         state.drawdown_breach != 0,
+        closings > 0 and max(fills, refusals) + symbols <= capacity,
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from itertools import repeat
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from domain.market import Bar
 from domain.sessions import instants, session_dates
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 CLOSE: Final = 0
 OPEN: Final = 1
-_CHUNK: Final = 65_536
+_CHUNK: Final = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +59,14 @@ class Schedule:
 
     time: NDArray[np.int64]
     kind: NDArray[np.int8]
-    start: NDArray[np.int64]
-    bar: NDArray[np.int64]
+    start: NDArray[np.int32]
+    bar: NDArray[np.int32]
     symbol: NDArray[np.int32]
-    session: NDArray[np.int64]
+    session: NDArray[np.int32]
+
+    def closing_bars(self) -> NDArray[np.int32]:
+        """Return the first bar of each group that closes: what the points of the equity curve are dated by."""
+        return self.bar[self.start[:-1][self.kind == CLOSE]]
 
 
 def schedule(history: History) -> Schedule:
@@ -74,16 +79,16 @@ def schedule(history: History) -> Schedule:
         sessions.append(session_dates(bars.time, history.timeframe, _account_calendar(history)))
     lengths = [len(bars) for bars in history.bars]
     symbol = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
-    session = np.concatenate(sessions)
+    session = np.concatenate(sessions).astype(np.int32)
     if len(history.bars) == 1:
         return _alternating(opens[0], closes[0], symbol, session)
-    number = np.arange(len(symbol), dtype=np.int64)
+    number = np.arange(len(symbol), dtype=np.int32)
     time = np.concatenate(closes + opens)
     kind = np.repeat(np.array([CLOSE, OPEN], dtype=np.int8), len(symbol))
     order = np.lexsort((kind, time))
     time, kind = time[order], kind[order]
     first = np.flatnonzero(np.r_[True, (time[1:] != time[:-1]) | (kind[1:] != kind[:-1])])
-    start = np.r_[first, len(time)].astype(np.int64)
+    start = np.r_[first, len(time)].astype(np.int32)
     return Schedule(time[first], kind[first], start, np.concatenate([number, number])[order], symbol, session)
 
 
@@ -94,15 +99,15 @@ def _account_calendar(history: History) -> str:
 
 
 def _alternating(
-    opens: NDArray[np.int64], closes: NDArray[np.int64], symbol: NDArray[np.int32], session: NDArray[np.int64]
+    opens: NDArray[np.int64], closes: NDArray[np.int64], symbol: NDArray[np.int32], session: NDArray[np.int32]
 ) -> Schedule:
     """Return the schedule of one symbol: each bar opens, then closes."""
     count = len(opens)
     time = np.empty(2 * count, np.int64)
     time[0::2], time[1::2] = opens, closes
     kind = np.tile(np.array([OPEN, CLOSE], dtype=np.int8), count)
-    bar = np.repeat(np.arange(count, dtype=np.int64), 2)
-    return Schedule(time, kind, np.arange(2 * count + 1, dtype=np.int64), bar, symbol, session)
+    bar = np.repeat(np.arange(count, dtype=np.int32), 2)
+    return Schedule(time, kind, np.arange(2 * count + 1, dtype=np.int32), bar, symbol, session)
 
 
 def actions_by_bar(history: History) -> dict[int, tuple[CorporateAction, ...]]:
@@ -181,16 +186,41 @@ def market_events(history: History) -> Iterator[BarsOpened | BarsClosed]:
     """Yield the history as events: in time order, closings before openings at one instant."""
     plan = schedule(history)
     actions = actions_by_bar(history)
+    return _one_symbol(history, plan, actions) if len(history.bars) == 1 else _several_symbols(history, plan, actions)
+
+
+def _one_symbol(
+    history: History, plan: Schedule, actions: dict[int, tuple[CorporateAction, ...]]
+) -> Iterator[BarsOpened | BarsClosed]:
+    """Yield the events of one symbol, where each bar opens and then closes."""
+    columns, count = _columns(history), len(history.bars[0])
+    symbols = repeat(history.instruments[0].symbol)
+    number = 0
+    for low in range(0, count, _CHUNK):
+        high = min(low + _CHUNK, count)
+        bars = map(Bar, symbols, *(column[low:high].tolist() for column in columns))
+        opened, closed = plan.time[2 * low : 2 * high : 2].tolist(), plan.time[2 * low + 1 : 2 * high : 2].tolist()
+        for bar, opens, closes, session in zip(bars, opened, closed, plan.session[low:high].tolist(), strict=True):
+            both = (bar,)
+            yield BarsOpened(opens, both, actions.get(number, ()) if actions else ())
+            yield BarsClosed(closes, session, both)
+            number += 1
+
+
+def _several_symbols(
+    history: History, plan: Schedule, actions: dict[int, tuple[CorporateAction, ...]]
+) -> Iterator[BarsOpened | BarsClosed]:
     columns = _columns(history)
+    symbols = [instrument.symbol for instrument in history.instruments]
     for low in range(0, len(plan.time), _CHUNK):
         high = min(low + _CHUNK, len(plan.time))
         kinds, times = plan.kind[low:high].tolist(), plan.time[low:high].tolist()
         starts = plan.start[low : high + 1].tolist()
         base = starts[0]
         members = plan.bar[base : starts[-1]]
-        bars = _bars(history, plan, columns, members)
-        sessions = plan.session[members].tolist()
-        numbers = members.tolist() if actions else []
+        names = [symbols[index] for index in plan.symbol[members].tolist()]
+        bars = list(map(Bar, names, *(column[members].tolist() for column in columns)))
+        sessions, numbers = plan.session[members].tolist(), members.tolist()
         for group, kind in enumerate(kinds):
             begin, end = starts[group] - base, starts[group + 1] - base
             if kind == CLOSE:
@@ -202,17 +232,9 @@ def market_events(history: History) -> Iterator[BarsOpened | BarsClosed]:
 
 def _columns(history: History) -> list[NDArray[np.generic]]:
     names = ("time", "open", "high", "low", "close", "volume")
-    return [np.concatenate([getattr(bars, name) for bars in history.bars]) for name in names]
+    return [joined([getattr(bars, name) for bars in history.bars]) for name in names]
 
 
-def _bars(
-    history: History, plan: Schedule, columns: list[NDArray[np.generic]], members: NDArray[np.int64]
-) -> list[Bar]:
-    """Return one Bar for each member; the opening and the closing of a bar next to each other share it."""
-    symbols = [instrument.symbol for instrument in history.instruments]
-    names = [symbols[index] for index in plan.symbol[members].tolist()]
-    if len(members) % 2 == 0 and len(symbols) == 1 and members[0] == members[1]:
-        half = members[0::2]
-        made = list(map(Bar, names[0::2], *(column[half].tolist() for column in columns)))
-        return [bar for bar in made for _ in range(2)]
-    return list(map(Bar, names, *(column[members].tolist() for column in columns)))
+def joined(columns: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """Return the columns of all symbols as one, without a copy where there is one symbol."""
+    return columns[0] if len(columns) == 1 else np.concatenate(columns)

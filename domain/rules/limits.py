@@ -44,7 +44,8 @@ class Watch(NamedTuple):
     """The account's state that limits look at.
 
     ``base`` is the equity at the last close of the session before ``session``; the breaches are ``Breach`` values or 0: the
-    daily one ends with its session, the drawdown one stands until a person resumes.
+    daily one ends with its session, the drawdown one stands until a person resumes. An equity at or under ``floor`` breaches
+    something new.
     """
 
     session: int
@@ -53,6 +54,11 @@ class Watch(NamedTuple):
     daily_breach: int
     drawdown_breach: int
     value: float
+    floor: float
+
+
+UNWATCHED = Watch(-1, 0.0, 0.0, 0, 0, 0.0, -inf)
+"""The state before the first close; ``base`` and ``peak`` are the initial cash."""
 
 
 class Bounded(NamedTuple):
@@ -67,23 +73,24 @@ class Bounded(NamedTuple):
 @rule
 def watch(state: Watch, limits: Limits, session: int, previous_equity: float, equity: float) -> Watch:
     """Return the state after a close: a new session measures from the equity before it, a new peak raises the mark."""
-    if (
-        session == state.session
-        and equity <= state.peak
-        and (state.daily_breach != 0 or 1.0 - equity / state.base < limits.daily_loss_limit)
-        and (state.drawdown_breach != 0 or 1.0 - equity / state.peak < limits.max_drawdown)
-    ):
-        return state
-    base, daily = state.base, state.daily_breach
+    base, daily, value = state.base, state.daily_breach, state.value
     if session != state.session:
         base, daily = previous_equity, 0
+    elif equity <= state.peak and equity > state.floor:
+        return state
     peak = equity if equity > state.peak else state.peak
-    drawdown, value = state.drawdown_breach, state.value
-    if daily == 0 and base > 0.0 and 1.0 - equity / base >= limits.daily_loss_limit:
+    drawdown = state.drawdown_breach
+    lowest_of_day, lowest_of_run = base * (1.0 - limits.daily_loss_limit), peak * (1.0 - limits.max_drawdown)
+    if daily == 0 and equity <= lowest_of_day:
         daily, value = Breach.DAILY_LOSS_LIMIT.value, 1.0 - equity / base
-    if drawdown == 0 and peak > 0.0 and 1.0 - equity / peak >= limits.max_drawdown:
+    if drawdown == 0 and equity <= lowest_of_run:
         drawdown, value = Breach.MAX_DRAWDOWN.value, 1.0 - equity / peak
-    return Watch(session, base, peak, daily, drawdown, value)
+    floor = -inf
+    if daily == 0:
+        floor = lowest_of_day
+    if drawdown == 0 and lowest_of_run > floor:
+        floor = lowest_of_run
+    return Watch(session, base, peak, daily, drawdown, value, floor)
 
 
 @rule

@@ -31,13 +31,13 @@ class PaperBroker:
     def step(self, engine: Engine, event: BarsOpened | BarsClosed) -> list[JournalEvent]:
         """Give ``event`` to the engine, answer its orders, and return all that followed, in order."""
         out = engine.handle(event)
-        if isinstance(event, BarsOpened):
-            for answer in self._fills(engine, event):
-                out += engine.handle(answer)
-            return out
-        requested = [request for request in out if isinstance(request, OrderRequested)]
-        for request in requested:
-            out += engine.handle(OrderAccepted(event.time, request.order_id, request.order_id))
+        if type(event) is BarsOpened:
+            if engine.working:
+                for answer in self._fills(engine, event):
+                    out += engine.handle(answer)
+        elif len(out) > 1:
+            for request in [request for request in out if type(request) is OrderRequested]:
+                out += engine.handle(OrderAccepted(event.time, request.order_id, request.order_id))
         return out
 
     def _fills(self, engine: Engine, event: BarsOpened) -> Iterator[OrderFilled | OrderCancelled | OrderRefused]:
