@@ -1,0 +1,96 @@
+"""The command ``pi5``: reads its arguments, runs one command, and turns what went wrong into one line and an exit code."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import TYPE_CHECKING, Final
+
+from deployments.arguments import UsageError, parse
+from domain.errors import TradingError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+INTERRUPTED: Final = 130
+BROKEN_PIPE: Final = 141
+FAILED: Final = 1
+
+_WHERE: Final = {
+    "up": "lifecycle",
+    "down": "lifecycle",
+    "status": "inspection",
+    "logs": "inspection",
+    "doctor": "inspection",
+    "strategies": "research",
+    "backtest": "backtest",
+    "results": "backtest",
+    "ingest": "trading",
+    "trade": "trading",
+    "config": "tools",
+    "test": "tools",
+    "version": "tools",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0 done, 1 failed, 2 wrong usage, 7 already running, 78 configuration refused."""
+    given = list(sys.argv[1:] if argv is None else argv)
+    try:
+        code = _run(given)
+        sys.stdout.flush()
+    except UsageError as error:
+        print(error.usage, f"./pi5: {error}", sep="\n", file=sys.stderr)
+        return error.exit_code
+    except TradingError as error:
+        return _failed(error, error.exit_code)
+    except KeyboardInterrupt:
+        print("./pi5: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output went away; without this the interpreter complains about the same pipe at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except OSError as error:
+        return _failed(error, FAILED)
+    except Exception as error:  # noqa: BLE001 the last resort: nobody shall see a traceback, the log has it
+        return _failed(error, FAILED)
+    return code
+
+
+def _run(given: list[str]) -> int:
+    arguments = parse(given)
+    name = "version" if getattr(arguments, "version", False) else arguments.command
+    if name is None:
+        raise UsageError("a command is missing: see ./pi5 --help", "usage: ./pi5 COMMAND")
+    module = importlib.import_module(f"deployments.commands.{_WHERE[name]}")
+    command: Callable[..., int] = getattr(module, name)
+    return command(arguments)
+
+
+def _failed(error: Exception, code: int) -> int:
+    """Print what happened in one line, and leave the traceback in the log."""
+    known = isinstance(error, TradingError)
+    line = " ".join(str(error).split()) if known or isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+    if not known:
+        line += _log_traceback(error)
+    print(f"./pi5: {line}", file=sys.stderr)
+    return code
+
+
+def _log_traceback(error: Exception) -> str:
+    """Write the traceback of ``error`` to the log of the installation; return where, as the end of a line."""
+    from tasks import log, settings  # noqa: PLC0415 - costs time that only a failure pays
+
+    try:
+        logs = settings.installation().logs
+        log.configure("cli", logs)
+        log.get_logger(__name__).error("command failed", exc_info=error)
+    except (TradingError, OSError):
+        return ""
+    return f" (the traceback is in {logs / 'cli.log'})"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
