@@ -86,6 +86,11 @@ def session_hours(days: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[n
     return at_local(days, opens), at_local(days, closes)
 
 
+def regular_hours(days: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return 09:30 and 16:00 New York on ``days``, whatever happens then."""
+    return at_local(days, _OPEN), at_local(days, _CLOSE)
+
+
 def is_session(days: NDArray[np.int64], calendar: str) -> NDArray[np.bool_]:
     """Return which days have a session. Outside the years of ``domain.xnys`` every weekday is taken for one."""
     check_calendar(calendar)

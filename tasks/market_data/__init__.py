@@ -1,0 +1,1 @@
+"""Where bars come from: files, providers and the replay of stored ones."""

@@ -1,0 +1,160 @@
+"""Bars and corporate actions from files, checked and filtered."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from datetime import date
+from math import isfinite
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from domain.errors import DataError, InputError
+from domain.hard_checks import examine
+from domain.market import DAY, HOUR, TIMEFRAMES, AssetClass, CorporateAction, Instrument, parse_symbol
+from domain.quality import NO_TIME
+from domain.sessions import session_dates
+from tasks.market_data.tables import check_header, check_is_file, read_rows
+from tasks.market_data.times import usual_step
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from pathlib import Path
+
+    from domain.market import Bars, Timeframe
+    from domain.quality import Finding, Partition, Rows
+
+ACTIONS: Final = ("split", "dividend")
+_ACTION_COLUMNS: Final = ("symbol", "ex_date", "action", "value")
+_EPOCH: Final = date(1970, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class FileBars:
+    """What a file holds: its timeframe, the rows divided into good bars and others, and everything found, by row."""
+
+    timeframe: Timeframe
+    checked: Partition
+    findings: tuple[Finding, ...]
+
+
+def read_file(
+    path: Path,
+    symbols: Collection[str] | None = None,
+    start: date | None = None,
+    end: date | None = None,
+    *,
+    asset_class: AssetClass = AssetClass.EQUITY,
+    instruments: Mapping[str, Instrument] | None = None,
+    zone: str | None = None,
+) -> list[Bars]:
+    """Return the good bars of a CSV or Parquet file by symbol, in code-point order; ``load`` tells about the other rows."""
+    loaded = load(path, symbols, start, end, asset_class=asset_class, instruments=instruments, zone=zone)
+    if not loaded.checked.bars:
+        raise DataError(f"{path} has no bar that can be true, the first finding: {loaded.findings[0]}")
+    return list(loaded.checked.bars)
+
+
+def load(
+    path: Path,
+    symbols: Collection[str] | None = None,
+    start: date | None = None,
+    end: date | None = None,
+    *,
+    asset_class: AssetClass = AssetClass.EQUITY,
+    instruments: Mapping[str, Instrument] | None = None,
+    timeframe: Timeframe | None = None,
+    zone: str | None = None,
+    now: int | None = None,
+) -> FileBars:
+    """Read, filter and check the bars of a file.
+
+    ``symbols`` None takes all. ``start`` and ``end`` are session dates, both included. An instrument not in ``instruments``
+    is one of ``asset_class``. ``timeframe`` None infers it. ``zone`` declares what times without an offset mean. ``now``
+    (UTC microseconds) makes later bars findings. Raises DataError for a file that cannot be used or has nothing asked for.
+    """
+    rows = read_rows(path, symbols, zone)
+    known = {symbol: (instruments or {}).get(symbol) or Instrument.of(symbol, asset_class) for symbol in rows.symbols}
+    frame = timeframe or infer_timeframe(rows, str(path))
+    rows = _between(rows, frame, known, start, end)
+    if len(rows) == 0:
+        raise DataError(f"{path} has no bars from {start or 'its start'} to {end or 'its end'}: ask for other dates")
+    checked, findings = examine(rows, frame, known, now)
+    return FileBars(frame, checked, tuple(findings))
+
+
+def infer_timeframe(rows: Rows, source: str) -> Timeframe:
+    """Return the timeframe whose length most neighbouring bars keep; raise DataError where there is none.
+
+    Where no symbol has two bars, bars on a full hour are daily ones.
+    """
+    step = usual_step([rows.time[rows.code == code] for code in range(len(rows.symbols))])
+    single_days = step == 0 and bool(np.all(rows.time[rows.time != NO_TIME] % HOUR == 0))
+    if single_days or DAY - HOUR <= step <= DAY + HOUR:  # a day with a change of the clock has 23 or 25 hours
+        return TIMEFRAMES["1d"]
+    for timeframe in TIMEFRAMES.values():
+        if timeframe.length == step:
+            return timeframe
+    raise DataError(f"{source}: bars lie {step / 60e6:g} minutes apart; allowed timeframes are {', '.join(TIMEFRAMES)}")
+
+
+def read_actions(path: Path, symbols: Collection[str] | None = None) -> list[CorporateAction]:
+    """Return the splits and cash dividends of a CSV file, of the given symbols or all, by symbol and date.
+
+    ``unread_actions`` tells what else the file holds. Raises DataError for a file or a row that cannot be used.
+    """
+    chosen = [
+        _action(row, f"{path} line {line}")
+        for line, row in _action_rows(path)
+        if row["action"] in ACTIONS and (symbols is None or row["symbol"] in symbols)
+    ]
+    return sorted(chosen, key=lambda action: (action.symbol, action.ex_date, -ACTIONS.index(action.action)))
+
+
+def unread_actions(path: Path) -> list[str]:
+    """Return a note for each row of a file of actions that is neither a split nor a dividend."""
+    return [
+        f"{path} line {line}: action {row['action']!r} of {row['symbol']} is not applied; known are {', '.join(ACTIONS)}"
+        for line, row in _action_rows(path)
+        if row["action"] not in ACTIONS
+    ]
+
+
+def _action_rows(path: Path) -> list[tuple[int, dict[str, str]]]:
+    """Return the rows of a file of actions with their line numbers."""
+    check_is_file(path)
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, strict=True, restval="")
+            check_header(reader.fieldnames or [], _ACTION_COLUMNS, path)
+            return [(reader.line_num, row) for row in reader]
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise DataError(f"{path} is no CSV file of corporate actions: {error}") from error
+
+
+def _action(row: Mapping[str, str], where: str) -> CorporateAction:
+    """Return one row as an action; raise DataError where it is none."""
+    try:
+        symbol, ex_date = parse_symbol(row["symbol"]), date.fromisoformat(row["ex_date"])
+        pay_date = date.fromisoformat(row["pay_date"]) if row.get("pay_date") else None
+        value = float(row["value"])
+    except (ValueError, InputError) as error:
+        raise DataError(f"{where}: {error}") from error
+    if not (isfinite(value) and value > 0.0):
+        raise DataError(f"{where}: value {value} of a {row['action']} must be above 0")
+    return CorporateAction(symbol, ex_date.isoformat(), row["action"], value, pay_date.isoformat() if pay_date else None)
+
+
+def _between(rows: Rows, timeframe: Timeframe, instruments: Mapping[str, Instrument], start: date | None, end: date | None) -> Rows:
+    """Return the rows of the sessions from ``start`` to ``end``; those whose time cannot be read stay, to be reported."""
+    if start is None and end is None:
+        return rows
+    first = (start - _EPOCH).days if start else -(2**62)
+    last = (end - _EPOCH).days if end else 2**62
+    inside = rows.time == NO_TIME
+    for code, symbol in enumerate(rows.symbols):
+        mine = np.flatnonzero((rows.code == code) & ~inside)
+        days = session_dates(rows.time[mine], timeframe, instruments[symbol].calendar)
+        inside[mine[(days >= first) & (days <= last)]] = True
+    return rows.take(inside)

@@ -1,0 +1,151 @@
+"""Tables of bars from CSV and Parquet files as rows in arrival order: strict numbers, known columns, nothing guessed."""
+
+from __future__ import annotations
+
+import csv
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pa_parquet
+
+from domain.errors import DataError, InputError, nearest
+from domain.market import parse_symbol
+from domain.quality import Rows
+from tasks.market_data.arrow import floats, integers
+from tasks.market_data.times import from_arrow, parse_zone
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+COLUMNS: Final = ("time", "symbol", "open", "high", "low", "close", "volume")
+_NUMBERS: Final = COLUMNS[2:]
+_PARQUET_MAGIC: Final = b"PAR1"
+_LONGEST_HEADER: Final = 1 << 16
+
+
+def read_rows(path: Path, symbols: Collection[str] | None = None, zone: str | None = None) -> Rows:
+    """Return the rows of a CSV or Parquet file in arrival order, of the given symbols or all.
+
+    Columns other than those of ``COLUMNS`` are ignored. ``zone`` declares what times without an offset mean. Raises DataError
+    where the file cannot be used, InputError for an unknown zone.
+    """
+    declared = parse_zone(zone)
+    table = _read_table(path)
+    if table.num_rows == 0:
+        raise DataError(f"{path} has no rows: it must hold bars with the columns {', '.join(COLUMNS)}")
+    names, code = _symbols(table.column("symbol"), path)
+    open_, high, low, close, volume = (_number(table.column(name), name, path) for name in _NUMBERS)
+    rows = Rows(names, code, from_arrow(table.column("time"), declared, str(path)), open_, high, low, close, volume)
+    return rows if symbols is None else _of_symbols(rows, symbols, path)
+
+
+def check_header(found: Sequence[str], required: Sequence[str], path: Path) -> None:
+    """Raise DataError where a required column is missing or there twice."""
+    for name in required:
+        if name not in found:
+            shown = ", ".join(repr(column) for column in found[:12]) or "nothing"
+            raise DataError(f"{path}: column {name!r} is missing: {nearest(name, found)}the file has {shown}")
+        if list(found).count(name) > 1:
+            raise DataError(f"{path}: column {name!r} is there {list(found).count(name)} times; keep one")
+
+
+def check_is_file(path: Path) -> None:
+    """Raise DataError where ``path`` is no regular file that can be read."""
+    try:
+        if not path.is_file():
+            raise DataError(f"{path} is not a file" if path.exists() else f"{path} does not exist")
+        with path.open("rb"):
+            pass
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _read_table(path: Path) -> pa.Table:
+    """Return the columns of a file; its first bytes say whether it is Parquet."""
+    check_is_file(path)
+    with path.open("rb") as file:
+        parquet = file.read(len(_PARQUET_MAGIC)) == _PARQUET_MAGIC
+    return _read_parquet(path) if parquet else _read_csv(path)
+
+
+def _read_parquet(path: Path) -> pa.Table:
+    """Return the columns of a Parquet file (ParquetFile, not a data set: that would import pandas)."""
+    try:
+        with pa_parquet.ParquetFile(path) as file:
+            check_header(file.schema_arrow.names, COLUMNS, path)
+            return file.read(columns=list(COLUMNS))
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{path} is no Parquet file that can be read: {_first_line(error)}") from error
+
+
+def _read_csv(path: Path) -> pa.Table:
+    """Return the columns of a CSV file: numbers parsed strictly, times and symbols as texts."""
+    check_header(_csv_header(path), COLUMNS, path)
+    types = {"time": pa.string(), "symbol": pa.string()} | dict.fromkeys(_NUMBERS, pa.float64())
+    try:
+        return pa_csv.read_csv(
+            path,
+            # One thread: only then an error names the row.
+            read_options=pa_csv.ReadOptions(use_threads=False),
+            convert_options=pa_csv.ConvertOptions(column_types=types, include_columns=list(COLUMNS)),
+        )
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{path} is no CSV file of bars: {_first_line(error)}") from error
+
+
+def _csv_header(path: Path) -> list[str]:
+    """Return the column names of a CSV file; a byte order mark is no part of them."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            line = file.readline(_LONGEST_HEADER)
+            names = next(csv.reader([line]), [])
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path} is neither Parquet nor CSV in UTF-8: {error}") from error
+    if len(names) == 1 and ";" in names[0]:
+        raise DataError(f"{path}: columns are separated by semicolons; write them with commas")
+    return names
+
+
+def _first_line(error: Exception) -> str:
+    """Return the first line of an error of the reader, in bounded length."""
+    return str(error).splitlines()[0][:300] if str(error) else type(error).__name__
+
+
+def _symbols(column: pa.ChunkedArray, path: Path) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    """Return the symbols of a column in code-point order and each row's index into them."""
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        raise DataError(f"{path}: column 'symbol' holds {column.type}; it must hold texts")
+    if column.null_count:
+        raise DataError(f"{path}: column 'symbol' is empty in {column.null_count} rows")
+    encoded = column.combine_chunks().dictionary_encode()
+    try:
+        parsed = [parse_symbol(text) for text in encoded.dictionary.to_pylist()]
+    except InputError as error:
+        raise DataError(f"{path}: {error}") from error
+    names = tuple(sorted(set(parsed)))
+    place = np.array([names.index(name) for name in parsed], np.int64)
+    return names, place[integers(encoded.indices, 0)]
+
+
+def _number(column: pa.ChunkedArray, name: str, path: Path) -> NDArray[np.float64]:
+    """Return a numeric column, NaN where it is empty."""
+    kind = column.type
+    if not (pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind)):
+        raise DataError(f"{path}: column {name!r} holds {kind}; it must hold numbers")
+    return floats(column)
+
+
+def _of_symbols(rows: Rows, symbols: Collection[str], path: Path) -> Rows:
+    """Return the rows of ``symbols``; raise DataError for one that the file does not have."""
+    for symbol in symbols:
+        if symbol not in rows.symbols:
+            shown = ", ".join(rows.symbols[:20])
+            raise DataError(f"{path} has no bars of {symbol!r}: {nearest(symbol, rows.symbols)}it has {shown}")
+    return rows.take(np.isin(rows.code, [rows.symbols.index(symbol) for symbol in symbols]))
