@@ -279,7 +279,7 @@ class Engine:
             if lots:
                 other += lots / lots_per_unit * portfolio.marks[name]
         breach, value, bound = self._state_breach()
-        return Account(self._equity, spendable, other, breach, value, bound, False)
+        return Account(self._equity, spendable, other, breach, value, bound, shorts_allowed=False)
 
     def _state_breach(self) -> tuple[int, float, float]:
         if self.halted:
@@ -290,9 +290,7 @@ class Engine:
             return self._watch.daily_breach, 1.0 - self._equity / self._watch.base, self._limits.daily_loss_limit
         return 0, 0.0, 0.0
 
-    def _refuse(
-        self, assignment: Assignment, plan: Plan, wanted: Size, held: int, time: int, out: list[JournalEvent]
-    ) -> None:
+    def _refuse(self, assignment: Assignment, plan: Plan, wanted: Size, held: int, time: int, out: list[JournalEvent]) -> None:
         if plan.again and assignment.symbol in self._deferred:
             return
         side = Side.BUY if wanted.lots >= held else Side.SELL

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from domain.market import Bar, CorporateAction, Side
+from domain.market import Bar, CorporateAction, Side  # noqa: TC001 - msgspec reads the annotations when it decodes
 
 
 class Event(msgspec.Struct, frozen=True, tag=True, gc=False):

@@ -42,9 +42,9 @@ class KernelResult:
     """What a run did, as columns.
 
     Fills: ``fill_bar`` (bar number), ``fill_side``, ``fill_lots``, ``fill_price``, ``fill_fee``, ``fill_reason``. Refusals:
-    ``refused_bar``, ``refused_lots``, ``refused_breach``, ``refused_value``, ``refused_bound``. One ``equity`` and ``cash`` for each group
-    of bars that closed together, dated by ``Schedule.closing_bars``. ``held_bars`` counts bars that hold at their close,
-    ``volume_limited`` fills that volume cut short, ``flows`` is cash from dividends.
+    ``refused_bar``, ``refused_lots``, ``refused_breach``, ``refused_value``, ``refused_bound``. One ``equity`` and ``cash`` for
+    each group of bars that closed together, dated by ``Schedule.closing_bars``. ``held_bars`` counts bars that hold at their
+    close, ``volume_limited`` fills that volume cut short; ``flows`` is cash from dividends.
     """
 
     fill_bar: NDArray[np.int64]
@@ -66,9 +66,7 @@ class KernelResult:
     drawdown_breached: bool
 
 
-def simulate(
-    spec: RunSpec, history: History, targets: Sequence[NDArray[np.float64]], plan: Schedule | None = None
-) -> KernelResult:
+def simulate(spec: RunSpec, history: History, targets: Sequence[NDArray[np.float64]], plan: Schedule | None = None) -> KernelResult:
     """Run ``targets`` (one array for each symbol, as long as its bars) over ``history``."""
     timed = plan or schedule(history)
     columns = [joined([getattr(bars, name) for bars in history.bars]) for name in ("open", "close", "volume")]
@@ -136,7 +134,7 @@ def _kind(action: str, *, paid_later: bool) -> int:
     return _ACCRUAL if paid_later else _DIVIDEND
 
 
-@numba.njit(cache=True, error_model="numpy")  # type: ignore[misc]  # numba has no types
+@numba.njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]  # numba has no types
 def _loop(  # noqa: C901, PLR0912, PLR0915 - one loop over all state is what compiles to fast code; every decision is a rule
     kind: NDArray[np.int8],
     start: NDArray[np.int32],
@@ -271,13 +269,14 @@ def _loop(  # noqa: C901, PLR0912, PLR0915 - one loop over all state is what com
         equity_curve[closings], cash_curve[closings] = equity, cash
         closings += 1
         if limited:
-            state = watch(state, limits, np.int64(session_of[member[begin]]), previous, equity)
+            session = int(session_of[member[begin]])
+            state = watch(state, limits, session, previous, equity)
 
         count = 0
         for index in range(begin, end):
             bar = member[index]
             s = symbol_of[bar]
-            changed = target[bar] == target[bar] and target[bar] != standing[s]  # noqa: PLR0124 - not NaN
+            changed = target[bar] == target[bar] and target[bar] != standing[s]
             if changed:
                 standing[s] = target[bar]
                 deferred[s] = False
@@ -286,9 +285,7 @@ def _loop(  # noqa: C901, PLR0912, PLR0915 - one loop over all state is what com
                     waiting -= 1
             if changed or deferred[s]:
                 due[count] = bar
-                wanted = size(
-                    Sizing(sizing_rule[s], sizing_value[s]), standing[s], equity, mark[s], rate, lots_per_unit[s]
-                )
+                wanted = size(Sizing(sizing_rule[s], sizing_value[s]), standing[s], equity, mark[s], rate, lots_per_unit[s])
                 wanted_lots[s], wanted_units[s], wanted_missing[s] = wanted
                 count += 1
         if count == 0:
@@ -315,7 +312,7 @@ def _loop(  # noqa: C901, PLR0912, PLR0915 - one loop over all state is what com
                         spendable -= pending[o] / lots_per_unit[o] * (mark[o] * (1.0 + rate))
                     if open_lots != 0:
                         other += open_lots / lots_per_unit[o] * mark[o]
-                account = Account(equity, spendable, other, breach, breach_value, breach_bound, False)
+                account = Account(equity, spendable, other, breach, breach_value, breach_bound, False)  # noqa: FBT003 - compiled
                 wanted = Size(wanted_lots[s], wanted_units[s], wanted_missing[s])
                 order = plan_order(wanted, lots[s], mark[s], rate, lots_per_unit[s], limits, account)
                 if order.lots != 0:

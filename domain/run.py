@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 DEFAULT_FRACTION: Final = 0.95
 NO_LIMITS: Final = Limits()
+DEFAULT_COSTS: Final = Costs()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class RunSpec:
     instruments: tuple[Instrument, ...]
     timeframe: Timeframe
     initial_cash: float = 100_000.0
-    costs: Costs = Costs()
+    costs: Costs = DEFAULT_COSTS
     limits: Limits | None = None
     volume_limit: float | None = None
 

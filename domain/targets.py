@@ -70,9 +70,7 @@ class StreamedTargets:
     """Targets from strategies that see each bar as it closes, as in live trading."""
 
     def __init__(self, spec: RunSpec) -> None:
-        self._series = {
-            assignment.symbol: _Series(assignment, spec.timeframe) for assignment in spec.assignments
-        }
+        self._series = {assignment.symbol: _Series(assignment, spec.timeframe) for assignment in spec.assignments}
 
     def on_open(self, event: BarsOpened) -> None:
         """Adjust what follows for the splits before these bars."""
@@ -101,8 +99,8 @@ class _Series:
         self._assignment = assignment
         self._timeframe = timeframe
         self._count = 0
-        self._time = np.empty(512, np.int64)
-        self._prices = np.empty((5, 512))
+        self._time: NDArray[np.int64] = np.empty(512, np.int64)
+        self._prices: NDArray[np.float64] = np.empty((5, 512))
 
     def append(self, time: int, row: tuple[float, float, float, float, float]) -> None:
         """Add one bar."""

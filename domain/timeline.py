@@ -10,7 +10,7 @@ import numpy as np
 
 from domain.events import BarsClosed, BarsOpened
 from domain.market import Bar
-from domain.sessions import instants, session_dates
+from domain.sessions import instants, session_dates, sessions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -66,20 +66,21 @@ class Schedule:
 
     def closing_bars(self) -> NDArray[np.int32]:
         """Return the first bar of each group that closes: what the points of the equity curve are dated by."""
-        return self.bar[self.start[:-1][self.kind == CLOSE]]
+        bars: NDArray[np.int32] = self.bar[self.start[:-1][self.kind == CLOSE]]
+        return bars
 
 
 def schedule(history: History) -> Schedule:
     """Return the schedule of ``history``; ``symbol`` and ``session`` are by bar number."""
-    opens, closes, sessions = [], [], []
+    opens, closes, dates = [], [], []
     for instrument, bars in zip(history.instruments, history.bars, strict=True):
         opened, closed = instants(bars.time, history.timeframe, instrument.calendar)
         opens.append(opened)
         closes.append(closed)
-        sessions.append(session_dates(bars.time, history.timeframe, _account_calendar(history)))
+        dates.append(_account_sessions(history, bars))
     lengths = [len(bars) for bars in history.bars]
     symbol = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
-    session = np.concatenate(sessions).astype(np.int32)
+    session = np.concatenate(dates).astype(np.int32)
     if len(history.bars) == 1:
         return _alternating(opens[0], closes[0], symbol, session)
     number = np.arange(len(symbol), dtype=np.int32)
@@ -92,10 +93,14 @@ def schedule(history: History) -> Schedule:
     return Schedule(time[first], kind[first], start, np.concatenate([number, number])[order], symbol, session)
 
 
-def _account_calendar(history: History) -> str:
-    """Return the calendar whose sessions divide the account's days: XNYS for a mixture."""
+def _account_sessions(history: History, bars: Bars) -> NDArray[np.int64]:
+    """Return the account's session of each bar: that of the calendar, for a mixture the XNYS session it counts to."""
     calendars = {instrument.calendar for instrument in history.instruments}
-    return calendars.pop() if len(calendars) == 1 else "XNYS"
+    if len(calendars) == 1:
+        return session_dates(bars.time, history.timeframe, calendars.pop())
+    dates = session_dates(bars.time, history.timeframe, "XNYS")
+    trading = sessions(int(dates.min()), int(dates.max()) + 7, "XNYS") if len(dates) else dates
+    return trading[np.searchsorted(trading, dates)] if len(dates) else dates
 
 
 def _alternating(

@@ -35,7 +35,7 @@ class Split(NamedTuple):
 @rule
 def whole_lots(units: float, lots_per_unit: int) -> int:
     """Return the whole lots in ``units`` (not negative)."""
-    return int(floor(units * lots_per_unit * _EXACT))
+    return floor(units * lots_per_unit * _EXACT)
 
 
 @rule
@@ -83,7 +83,7 @@ def apply_fill(position: Position, side: int, lots: int, price: float, paid_fee:
 @rule
 def split_lots(lots: int, ratio: float) -> int:
     """Return the whole lots that ``lots`` (not negative) become where ``ratio`` new ones replace an old one."""
-    return int(floor(lots * ratio * _EXACT))
+    return floor(lots * ratio * _EXACT)
 
 
 @rule

@@ -55,7 +55,7 @@ def volume_allowance(volume: float, share: float, lots_per_unit: int) -> int:
         return 0
     if share <= 0.0:
         return UNLIMITED
-    return int(floor(share * volume * lots_per_unit))
+    return floor(share * volume * lots_per_unit)
 
 
 @rule

@@ -74,9 +74,7 @@ def plan_order(
         return Plan(kept - held, Breach.SHORT_NOT_ALLOWED.value, -entry, wanted.units, 0.0, False)
     if account.state_breach != 0:
         return Plan(kept - held, account.state_breach, abs(entry), account.state_value, account.state_bound, True)
-    bounded = bound_by_limits(
-        wanted.lots, kept, price, account.equity, account.other_exposure, lots_per_unit, limits
-    )
+    bounded = bound_by_limits(wanted.lots, kept, price, account.equity, account.other_exposure, lots_per_unit, limits)
     lots, breach, value, bound = bounded.lots - held, bounded.breach, bounded.value, bounded.bound
     if lots > 0:
         paid = payable_lots(lots, price, cost_rate, account.spendable, lots_per_unit)

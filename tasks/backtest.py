@@ -1,0 +1,196 @@
+"""One back-test: from what a caller asks for to the contract's document, by either driver."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+
+import numpy as np
+
+from domain.events import BarsOpened, EquityMarked, LimitBreached, OrderFilled, OrderRefused
+from domain.ledger import EquityRow, LedgerRow
+from domain.market import Side
+from domain.rules.fills import Reason
+from domain.rules.limits import Breach
+from domain.targets import ComputedTargets, target_arrays
+from domain.timeline import market_events, schedule
+from tasks.backtest_document import document_of, equity_rows, fill_rows, trade_rows, trades_of
+from tasks.backtest_input import assemble
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from domain.run import RunSpec
+    from domain.timeline import History
+    from tasks.database.connection import Database
+    from tasks.settings import Settings
+
+_PROGRESS_EVERY: Final = 20_000
+
+
+@dataclass(frozen=True)
+class BacktestRequest:
+    """What one back-test is about; None leaves a value to ``settings``, and without them to the default.
+
+    ``parameters`` are those of a single strategy, as text or values. ``bars`` and ``actions`` are files; without ``bars`` the
+    database is read. ``start`` and ``end`` are ISO dates, inclusive, by session. ``volume_limit`` 0 switches the volume rule off.
+    """
+
+    strategies: tuple[str, ...]
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    symbols: tuple[str, ...] = ()
+    bars: Path | None = None
+    actions: Path | None = None
+    timeframe: str | None = None
+    start: str | None = None
+    end: str | None = None
+    cash: float | None = None
+    commission_bps: float | None = None
+    slippage_bps: float | None = None
+    volume_limit: float | None = None
+    sizing: str | None = None
+    limits: bool = False
+    asset_class: str | None = None
+    engine: Literal["kernel", "event"] = "kernel"
+    seed: int = 0
+    settings: Settings | None = None
+
+
+class Refusal(NamedTuple):
+    """An order, or a part of one, that was not placed; ``time`` is the start of the bar it was decided or filled on."""
+
+    time: int
+    symbol: str
+    breach: str
+    lots: int
+    value: float
+    bound: float
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a driver did with a history: the same from both."""
+
+    spec: RunSpec
+    history: History
+    fills: list[LedgerRow]
+    equity: list[EquityRow]
+    sessions: list[int]
+    refusals: list[Refusal]
+    held_bars: int
+    volume_limited: int
+    drawdown_breached: bool
+
+
+@dataclass(frozen=True)
+class BacktestResult:
+    """``document`` is the contract's JSON; the rows are those of fills.csv, trades.csv and equity.csv."""
+
+    document: dict[str, Any]
+    fills: list[dict[str, Any]]
+    trades: list[dict[str, Any]]
+    equity: list[dict[str, Any]]
+
+
+def run_backtest(
+    request: BacktestRequest,
+    *,
+    database: Database | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> BacktestResult:
+    """Run one back-test; the request, its files and the database's bars alone fix the result.
+
+    Raises InputError before anything runs where an argument cannot be used, DataError where bars or a strategy cannot.
+    ``progress`` is told the share done, between 0 and 1, by the event driver.
+    """
+    prepared = assemble(request, database)
+    if request.engine == "event":
+        run = run_events(prepared.spec, prepared.history, progress)
+    else:
+        run = run_kernel(prepared.spec, prepared.history)
+    trades = trades_of(run)
+    document = document_of(request, prepared, run, trades)
+    return BacktestResult(document, fill_rows(run), trade_rows(trades), equity_rows(run))
+
+
+def run_kernel(spec: RunSpec, history: History) -> Run:
+    """Run the compiled driver."""
+    from domain.kernel import simulate  # noqa: PLC0415 - numba costs a second to import, the event driver needs none of it
+
+    plan = schedule(history)
+    raw = simulate(spec, history, target_arrays(spec, history), plan)
+    times = np.concatenate([bars.time for bars in history.bars])
+    symbols = [instrument.symbol for instrument in spec.instruments]
+    units = [instrument.lots_per_unit for instrument in spec.instruments]
+    fills = [
+        LedgerRow(time, symbols[s], Side(side).name.lower(), lots / units[s], price, fee, Reason(reason).code)
+        for time, s, side, lots, price, fee, reason in zip(
+            times[raw.fill_bar].tolist(),
+            plan.symbol[raw.fill_bar].tolist(),
+            raw.fill_side.tolist(),
+            raw.fill_lots.tolist(),
+            raw.fill_price.tolist(),
+            raw.fill_fee.tolist(),
+            raw.fill_reason.tolist(),
+            strict=True,
+        )
+    ]
+    refusals = [
+        Refusal(time, symbols[s], Breach(breach).code, lots, value, bound)
+        for time, s, breach, lots, value, bound in zip(
+            times[raw.refused_bar].tolist(),
+            plan.symbol[raw.refused_bar].tolist(),
+            raw.refused_breach.tolist(),
+            raw.refused_lots.tolist(),
+            raw.refused_value.tolist(),
+            raw.refused_bound.tolist(),
+            strict=True,
+        )
+    ]
+    closing = plan.closing_bars()
+    rows = zip(times[closing].tolist(), raw.equity.tolist(), raw.cash.tolist(), strict=True)
+    equity = [EquityRow(*row) for row in rows]
+    sessions = plan.session[closing].tolist()
+    return Run(
+        spec, history, fills, equity, sessions, refusals, int(raw.held_bars), int(raw.volume_limited), bool(raw.drawdown_breached)
+    )
+
+
+def run_events(spec: RunSpec, history: History, progress: Callable[[float], None] | None = None) -> Run:
+    """Run the event engine with the paper broker over the same history."""
+    from domain.engine import Engine  # noqa: PLC0415 - the kernel's path needs neither
+    from tasks.brokers.paper import PaperBroker  # noqa: PLC0415
+
+    engine, broker = Engine(spec, "backtest", ComputedTargets(spec, history)), PaperBroker(spec)
+    units = {instrument.symbol: instrument.lots_per_unit for instrument in spec.instruments}
+    fills: list[LedgerRow] = []
+    equity: list[EquityRow] = []
+    sessions: list[int] = []
+    refusals: list[Refusal] = []
+    held = limited = closed = 0
+    drawdown = False
+    total = len(schedule(history).kind) // 2
+    for event in market_events(history):
+        if type(event) is BarsOpened and not engine.working and not event.actions:
+            continue  # nobody waits for this opening
+        for out in broker.step(engine, event):
+            if type(out) is EquityMarked:
+                equity.append(EquityRow(out.bar_time, out.equity, out.cash))
+                sessions.append(out.session)
+                book = engine.portfolio.held
+                held += sum(bar.symbol in book for bar in event.bars) if book else 0
+            elif type(out) is OrderFilled:
+                quantity = out.lots / units[out.symbol]
+                fills.append(LedgerRow(out.bar_time, out.symbol, out.side.name.lower(), quantity, out.price, out.fee, out.reason))
+            elif type(out) is OrderRefused:
+                refusals.append(Refusal(out.bar_time, out.symbol, out.breach, out.lots, out.value, out.bound))
+            elif type(out) is LimitBreached:
+                drawdown = drawdown or out.breach == Breach.MAX_DRAWDOWN.code
+        if type(event) is BarsOpened:
+            limited += sum(bar.symbol in engine.working for bar in event.bars)
+        else:
+            closed += 1
+            if progress is not None and closed % _PROGRESS_EVERY == 0:
+                progress(min(closed / total, 1.0))
+    return Run(spec, history, fills, equity, sessions, refusals, held, limited, drawdown)

@@ -1,0 +1,173 @@
+"""A finished run as the contract's JSON and as rows."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from domain.ledger import dataset_id, equity_sha256, ledger_sha256
+from domain.performance import equity_points, measure
+from domain.rules.accounting import Position, apply_split
+from domain.rules.limits import Breach
+from domain.timeline import actions_by_bar
+from domain.trades import FillRow, SplitRow, Trade, round_trips
+
+if TYPE_CHECKING:
+    from tasks.backtest import BacktestRequest, Run
+    from tasks.backtest_input import Prepared
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def iso(time: int) -> str:
+    """Return UTC microseconds as ISO 8601 with offset."""
+    return (_EPOCH + timedelta(microseconds=time)).isoformat()
+
+
+def trades_of(run: Run) -> list[Trade]:
+    """Return the closed trades of a run, splits on the way taken into account."""
+    fills = [
+        FillRow(fill.time, fill.symbol, 1 if fill.side == "buy" else -1, fill.quantity, fill.price, fill.fee, fill.reason)
+        for fill in run.fills
+    ]
+    return round_trips(fills, _splits_met(run))
+
+
+def _splits_met(run: Run) -> list[SplitRow]:
+    """Return what each split did to the position that met it, by walking the ledger."""
+    fills = defaultdict(list)
+    for fill in run.fills:
+        fills[fill.symbol].append((fill.time, fill.quantity if fill.side == "buy" else -fill.quantity))
+    units = {instrument.symbol: instrument.lots_per_unit for instrument in run.spec.instruments}
+    met, offset = [], 0
+    effective = actions_by_bar(run.history)
+    for bars in run.history.bars:
+        lots, waiting = 0, list(reversed(fills[bars.symbol]))
+        for number in sorted(number for number in effective if offset <= number < offset + len(bars)):
+            index = number - offset
+            while waiting and waiting[-1][0] < bars.time[index]:
+                lots += round(waiting.pop()[1] * units[bars.symbol])
+            for action in effective[number]:
+                if action.action == "split" and lots:
+                    split = apply_split(Position(lots), action.value, float(bars.open[index]), units[bars.symbol])
+                    lots = split.position.lots
+                    met.append(SplitRow(int(bars.time[index]), bars.symbol, action.value, lots / units[bars.symbol], split.cash))
+        offset += len(bars)
+    return met
+
+
+def document_of(request: BacktestRequest, prepared: Prepared, run: Run, trades: list[Trade]) -> dict[str, Any]:
+    """Return the contract's back-test JSON."""
+    spec, history = run.spec, run.history
+    names = [choice.name for choice in prepared.choices]
+    parameters = {choice.name: choice.strategy.parameters for choice in prepared.choices}
+    return {
+        "strategy": ",".join(names),
+        "parameters": parameters[names[0]] if len(names) == 1 else parameters,
+        "symbols": [instrument.symbol for instrument in spec.instruments],
+        "timeframe": history.timeframe.name,
+        "start": iso(history.first_time),
+        "end": iso(history.last_time),
+        "bars": history.size,
+        "fills": len(run.fills),
+        "trades": len(trades),
+        "ambiguous_bars": 0,
+        "engine": request.engine,
+        "dataset_id": dataset_id(history),
+        "ledger_sha256": ledger_sha256(run.fills),
+        "equity_sha256": equity_sha256(run.equity),
+        "initial_cash": spec.initial_cash,
+        "final_equity": run.equity[-1].equity,
+        "limits": _limits(run),
+        "warnings": [*prepared.warnings, *_warnings(run)],
+        "metrics": _metrics(run, trades),
+        "assumptions": _assumptions(request, prepared, run),
+    }
+
+
+def _limits(run: Run) -> dict[str, Any]:
+    bounds = run.spec.limits
+    if bounds is None:
+        return {"on": False}
+    return {"on": True, **{name: bound if math.isfinite(bound) else None for name, bound in bounds._asdict().items()}}
+
+
+def _warnings(run: Run) -> list[str]:
+    warnings = []
+    if run.drawdown_breached and run.spec.limits is not None:
+        warnings.append(
+            f"the drawdown limit of {run.spec.limits.max_drawdown:.1%} was met: no entry from then to the end of the run"
+        )
+    short = sum(refusal.breach == Breach.SHORT_NOT_ALLOWED.code for refusal in run.refusals)
+    if short:
+        warnings.append(f"{short} short entries were refused: a cash account holds no short positions")
+    return warnings
+
+
+def _assumptions(request: BacktestRequest, prepared: Prepared, run: Run) -> dict[str, Any]:
+    """Return what the result rests on."""
+    spec = run.spec
+    refusals = Counter(refusal.breach for refusal in run.refusals)
+    return {
+        "account": "cash",
+        "path": "worst",
+        "commission_bps": spec.costs.commission_rate * 1e4,
+        "slippage_bps": spec.costs.slippage_rate * 1e4,
+        "volume_limit": {instrument.symbol: spec.volume_share(instrument) or None for instrument in spec.instruments},
+        "fills_cut_by_volume": run.volume_limited / len(run.fills) if run.fills else 0.0,
+        "refusals": dict(sorted(refusals.items())),
+        "corporate_actions": len({action for actions in actions_by_bar(run.history).values() for action in actions}),
+        "sizing": {choice.name: choice.sizing for choice in prepared.choices},
+        "seed": request.seed,
+        "trials": 1,
+    }
+
+
+def _metrics(run: Run, trades: list[Trade]) -> dict[str, float | None]:
+    spec = run.spec
+    curve = np.array([row.equity for row in run.equity])
+    before = None if spec.timeframe.is_daily else spec.initial_cash
+    return measure(
+        equity_points(curve, np.array(run.sessions, np.int64), before),
+        initial_cash=spec.initial_cash,
+        periods=spec.annual_periods,
+        trades=trades,
+        fees=math.fsum(fill.fee for fill in run.fills),
+        traded=math.fsum(fill.quantity * fill.price for fill in run.fills),
+        bars=run.history.size,
+        bars_held=run.held_bars,
+    )
+
+
+def fill_rows(run: Run) -> list[dict[str, Any]]:
+    """Return the rows of fills.csv."""
+    return [{**fill._asdict(), "time": iso(fill.time)} for fill in run.fills]
+
+
+def trade_rows(trades: list[Trade]) -> list[dict[str, Any]]:
+    """Return the rows of trades.csv."""
+    return [
+        {
+            "symbol": trade.symbol,
+            "side": "long" if trade.side > 0 else "short",
+            "quantity": trade.quantity,
+            "entry_time": iso(trade.entry_time),
+            "entry_price": trade.entry_price,
+            "exit_time": iso(trade.exit_time),
+            "exit_price": trade.exit_price,
+            "fees": trade.fees,
+            "pnl": trade.pnl,
+            "return": trade.return_on_entry,
+            "reason": trade.reason,
+        }
+        for trade in trades
+    ]
+
+
+def equity_rows(run: Run) -> list[dict[str, Any]]:
+    """Return the rows of equity.csv."""
+    return [{"time": iso(row.time), "equity": row.equity, "cash": row.cash} for row in run.equity]

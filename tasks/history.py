@@ -1,0 +1,128 @@
+"""Bars and corporate actions as the history a run trades: from a file or from the database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from domain.errors import DataError, InputError
+from domain.market import AssetClass, Instrument
+from domain.sessions import session_dates
+from domain.timeline import History
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from domain.market import Bars, CorporateAction, Timeframe
+    from tasks.database.connection import Database
+
+_SPLIT_RATIOS: Final = (1.5, 2.0, 3.0, 4.0, 5.0, 7.0, 10.0, 20.0)
+_SPLIT_TOLERANCE: Final = 0.04  # how far, in log price, an opening may lie from the price a split would give
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A history and what a person must know of it."""
+
+    history: History
+    warnings: tuple[str, ...] = ()
+
+
+def parse_date(text: str | None, option: str) -> date | None:
+    """Return an ISO date; raise InputError naming ``option`` for anything else."""
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise InputError(f"{option} {text[:20]!r} is no date: write it as YYYY-MM-DD, such as 2020-01-31") from None
+
+
+def check_dates(start: date | None, end: date | None) -> None:
+    """Raise InputError where ``start`` lies after ``end``."""
+    if start is not None and end is not None and start > end:
+        raise InputError(f"start {start} lies after end {end}: swap them")
+
+
+def from_file(
+    path: Path,
+    symbols: Sequence[str] | None,
+    timeframe: Timeframe | None,
+    dates: tuple[date | None, date | None] = (None, None),
+    asset_class: AssetClass = AssetClass.EQUITY,
+    actions: Path | None = None,
+) -> Loaded:
+    """Return the bars of a file, with the actions of another; raise DataError or InputError where they cannot be used."""
+    from tasks.market_data.files import load, read_actions  # noqa: PLC0415 - pyarrow is needed for files alone
+
+    found = load(path, symbols, *dates, asset_class=asset_class)
+    if timeframe is not None and timeframe != found.timeframe:
+        if timeframe.length > found.timeframe.length:
+            raise InputError(f"resampling {found.timeframe.name} bars to {timeframe.name} is not there yet")
+        raise InputError(f"{path} holds {found.timeframe.name} bars: --timeframe {timeframe.name} cannot be finer")
+    effective = tuple(read_actions(actions)) if actions is not None else ()
+    instruments = tuple(Instrument.of(bars.symbol, asset_class) for bars in found.checked.bars)
+    history = _history(instruments, found.checked.bars, found.timeframe, effective)
+    warnings = [] if actions is not None or asset_class is not AssetClass.EQUITY else suspected_splits(history)
+    if found.findings:
+        kinds = sorted({finding.kind for finding in found.findings})
+        warnings.append(f"{len(found.findings)} findings in {path}, rows that break a rule are left out: {', '.join(kinds)}")
+    return Loaded(history, tuple(warnings))
+
+
+def from_database(
+    database: Database, symbols: Sequence[str], timeframe: Timeframe, dates: tuple[date | None, date | None] = (None, None)
+) -> Loaded:
+    """Return the stored bars of ``symbols`` with their corporate actions; raise DataError where there are none."""
+    from tasks.database.bars import read_actions, read_bars, read_instruments  # noqa: PLC0415 - psycopg is needed here alone
+
+    known = read_instruments(database, list(symbols))
+    bars, instruments = [], []
+    for symbol in sorted(symbols):
+        instrument = known.get(symbol, Instrument.of(symbol))
+        one = between(read_bars(database, symbol, timeframe), instrument, dates)
+        if not len(one):
+            raise DataError(f"there are no {timeframe.name} bars of {symbol} in the database: load some with ./pi5 ingest")
+        bars.append(one)
+        instruments.append(instrument)
+    return Loaded(_history(tuple(instruments), tuple(bars), timeframe, tuple(read_actions(database, list(symbols)))))
+
+
+def between(bars: Bars, instrument: Instrument, dates: tuple[date | None, date | None]) -> Bars:
+    """Return the bars whose session date lies between ``dates``, both included."""
+    days = session_dates(bars.time, bars.timeframe, instrument.calendar)
+    start, end = dates
+    low = 0 if start is None else int(np.searchsorted(days, _day(start)))
+    high = len(days) if end is None else int(np.searchsorted(days, _day(end), side="right"))
+    return bars.slice(low, high)
+
+
+def suspected_splits(history: History) -> list[str]:
+    """Return one warning for each symbol whose bars open as they would after a split that nobody declared."""
+    warnings = []
+    for bars in history.bars:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            jump = np.abs(np.log(bars.open[1:] / bars.close[:-1]))
+        near = np.zeros(len(jump), bool)
+        for ratio in _SPLIT_RATIOS:
+            near |= np.abs(jump - np.log(ratio)) < _SPLIT_TOLERANCE
+        if near.any():
+            days = (bars.time[1:][near] // 86_400_000_000).astype("datetime64[D]")
+            shown = ", ".join(str(day) for day in days[:5]) + (" ..." if len(days) > 5 else "")
+            warnings.append(f"{bars.symbol} opens as after a split on {shown}: no corporate actions are applied, see --actions")
+    return warnings
+
+
+def _history(
+    instruments: tuple[Instrument, ...], bars: Sequence[Bars], timeframe: Timeframe, actions: tuple[CorporateAction, ...]
+) -> History:
+    symbols = {instrument.symbol for instrument in instruments}
+    return History(instruments, tuple(bars), timeframe, tuple(action for action in actions if action.symbol in symbols))
+
+
+def _day(value: date) -> int:
+    return (value - date(1970, 1, 1)).days
