@@ -182,7 +182,7 @@ def measure(
         "profit_factor": profit_factor(trades),
         "exposure": _ratio(bars_held, bars),
         "turnover": turnover(traded, points, periods),
-        "fees": fees,
+        "fees": float(fees),
     }
     return {name: value if math.isfinite(value) else None for name, value in values.items()}
 

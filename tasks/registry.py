@@ -94,10 +94,11 @@ def _entry(name: str, paths: list[Path], installed: bool) -> StrategyEntry:  # n
     package = PACKAGE if installed else f"{PACKAGE}@{paths[0].parent.resolve()}"
     try:
         cls = _only_strategy(_load(f"{package}.{name}", paths[0]))
+        parameters = parameters_of(cls)
         defaults = cls()
         if type(defaults.lookback) is not int or defaults.lookback < 1:
             return StrategyEntry(name, error=f"lookback must be a number of bars from 1, got {defaults.lookback!r}")
-        return StrategyEntry(name, cls, None, cls.description(), parameters_of(cls))
+        return StrategyEntry(name, cls, None, cls.description(), parameters)
     except TradingError as error:
         return StrategyEntry(name, error=str(error))
     except (Exception, SystemExit) as error:  # noqa: BLE001 the file is anybody's code, and may fail in any way

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from domain.errors import InputError
 from domain.market import Bars, Timeframe
 from domain.parameters import parameters_of
-from domain.strategy import Strategy, checked_target
+from domain.strategy import Series, Strategy, checked_target
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -55,7 +55,7 @@ def variants(cls: type[Strategy]) -> list[Strategy]:
     return list(found.values())
 
 
-def sample(target: np.ndarray, every: int) -> list[int]:
+def sample(target: Series, every: int) -> list[int]:
     """Return the bars worth looking at: some decisions, the bars after them, and one in ``every``."""
     decisions = np.flatnonzero(~np.isnan(target))
     decisions = decisions[:: max(1, len(decisions) // 100)]

@@ -209,9 +209,15 @@ def test_planted_look_ahead_is_caught(planted: Strategy) -> None:
 @pytest.mark.parametrize("planted", [ShortSighted(), RunningSum(), ScaledByTheEnd()], ids=lambda planted: type(planted).__name__)
 def test_window_that_decides_otherwise_is_caught(planted: Strategy) -> None:
     """The window check fails too short a lookback, and a running sum that loses exact ties."""
-    ties = made_up([(10 + level) * 0.1 for level in [0, 3, 1, 2, 0, 3, 1, 2, 2, 1, 0, 3] * 20])
-    with pytest.raises(AssertionError, match="!="):
-        assert_window_decides_as_the_whole(planted, ties, range(25, len(ties)))
+
+    def is_caught(bars: Bars) -> bool:
+        try:
+            assert_window_decides_as_the_whole(planted, bars, range(25, len(bars)))
+        except AssertionError:
+            return True
+        return False
+
+    assert any(is_caught(bars) for bars in REAL)
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the wide data directory is not here (PI5_SHARED)")
