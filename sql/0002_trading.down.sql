@@ -1,0 +1,2 @@
+DROP TABLE equity;
+DROP TABLE commands, positions, fills, orders, journal, runs, writers;
