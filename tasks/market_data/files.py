@@ -91,7 +91,7 @@ def infer_timeframe(rows: Rows, source: str) -> Timeframe:
     """
     step = usual_step([rows.time[rows.code == code] for code in range(len(rows.symbols))])
     single_days = step == 0 and bool(np.all(rows.time[rows.time != NO_TIME] % HOUR == 0))
-    if single_days or DAY - HOUR <= step <= DAY + HOUR:  # a day with a change of the clock has 23 or 25 hours
+    if single_days or 2 * abs(step - DAY) < DAY:  # changes of the clock and mixed stamps move a day by some hours
         return TIMEFRAMES["1d"]
     for timeframe in TIMEFRAMES.values():
         if timeframe.length == step:
@@ -109,7 +109,7 @@ def read_actions(path: Path, symbols: Collection[str] | None = None) -> list[Cor
         for line, row in _action_rows(path)
         if row["action"] in ACTIONS and (symbols is None or row["symbol"] in symbols)
     ]
-    return sorted(chosen, key=lambda action: (action.symbol, action.ex_date, -ACTIONS.index(action.action)))
+    return sorted(chosen, key=lambda action: (action.symbol, action.ex_date, ACTIONS.index(action.action)))
 
 
 def unread_actions(path: Path) -> list[str]:
