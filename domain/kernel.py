@@ -6,6 +6,7 @@ to the bit. It takes targets, never a callback: a compiled callback would be com
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,25 @@ if TYPE_CHECKING:
 
 for _function in RULES:
     register_jitable(_function)
+
+
+def _rules_stamp() -> str:
+    """Return a fingerprint of every rule: its code and the module constants it reads."""
+    digest = hashlib.sha256()
+    for function in RULES:
+        code = function.__code__
+        constants = {name: function.__globals__.get(name) for name in code.co_names}
+        numbers = {name: value for name, value in constants.items() if isinstance(value, int | float)}
+        digest.update(repr((function.__qualname__, code.co_code, code.co_consts, code.co_names, numbers)).encode())
+    return digest.hexdigest()
+
+
+def _bind_cache_to_rules(compiled: Any) -> None:
+    """Let a changed rule invalidate the compiled loop: numba itself looks at this file's time stamp alone."""
+    if not numba.config.DISABLE_JIT:
+        index = compiled._cache._cache_file  # noqa: SLF001 - numba has no public way; a test holds it
+        index._source_stamp = (index._source_stamp, _rules_stamp())  # noqa: SLF001
+
 
 _FILLS_AT_FIRST = 8192
 _SPLIT, _DIVIDEND, _ACCRUAL, _PAYMENT = 0, 1, 2, 3
@@ -140,7 +160,7 @@ def _loop(  # noqa: C901, PLR0912, PLR0915 - one loop over all state is what com
     start: NDArray[np.int32],
     member: NDArray[np.int32],
     symbol_of: NDArray[np.int32],
-    session_of: NDArray[np.int32],
+    session_of: NDArray[np.int64],
     open_: NDArray[np.float64],
     close: NDArray[np.float64],
     volume: NDArray[np.float64],
@@ -269,8 +289,7 @@ def _loop(  # noqa: C901, PLR0912, PLR0915 - one loop over all state is what com
         equity_curve[closings], cash_curve[closings] = equity, cash
         closings += 1
         if limited:
-            session = int(session_of[member[begin]])
-            state = watch(state, limits, session, previous, equity)
+            state = watch(state, limits, session_of[member[begin]], previous, equity)
 
         count = 0
         for index in range(begin, end):
@@ -345,3 +364,6 @@ def _loop(  # noqa: C901, PLR0912, PLR0915 - one loop over all state is what com
         state.drawdown_breach != 0,
         closings > 0 and max(fills, refusals) + symbols <= capacity,
     )
+
+
+_bind_cache_to_rules(_loop)

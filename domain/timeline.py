@@ -62,7 +62,7 @@ class Schedule:
     start: NDArray[np.int32]
     bar: NDArray[np.int32]
     symbol: NDArray[np.int32]
-    session: NDArray[np.int32]
+    session: NDArray[np.int64]
 
     def closing_bars(self) -> NDArray[np.int32]:
         """Return the first bar of each group that closes: what the points of the equity curve are dated by."""
@@ -80,7 +80,7 @@ def schedule(history: History) -> Schedule:
         dates.append(_account_sessions(history, bars))
     lengths = [len(bars) for bars in history.bars]
     symbol = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
-    session = np.concatenate(dates).astype(np.int32)
+    session = np.concatenate(dates)
     if len(history.bars) == 1:
         return _alternating(opens[0], closes[0], symbol, session)
     number = np.arange(len(symbol), dtype=np.int32)
@@ -104,7 +104,7 @@ def _account_sessions(history: History, bars: Bars) -> NDArray[np.int64]:
 
 
 def _alternating(
-    opens: NDArray[np.int64], closes: NDArray[np.int64], symbol: NDArray[np.int32], session: NDArray[np.int32]
+    opens: NDArray[np.int64], closes: NDArray[np.int64], symbol: NDArray[np.int32], session: NDArray[np.int64]
 ) -> Schedule:
     """Return the schedule of one symbol: each bar opens, then closes."""
     count = len(opens)
