@@ -6,7 +6,6 @@ import json
 import logging
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +14,7 @@ from tasks import log
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @pytest.fixture(autouse=True)
@@ -113,8 +113,9 @@ def test_file_rotates_at_its_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert lines(tmp_path)[-1]["number"] == 199
 
 
-def test_full_disk_or_closed_terminal_stops_nobody(tmp_path: Path) -> None:
-    """A session goes on trading when neither its file nor its terminal can be written."""
+@pytest.mark.parametrize("terminal", ["/dev/full", "terminal"])
+def test_full_disk_or_closed_terminal_stops_nobody(tmp_path: Path, terminal: str) -> None:
+    """A session goes on trading when its file, or its terminal too, cannot be written; no traceback fills the other."""
     (tmp_path / "session.log").symlink_to("/dev/full")
     program = """
 import os, sys
@@ -126,10 +127,11 @@ for number in range(3000):
 print("done", flush=True)
 os._exit(0)
 """
-    with Path("/dev/full").open("w", buffering=1) as full:
+    with (tmp_path / terminal).open("w") as full:
         command = [sys.executable, "-c", program, str(tmp_path)]
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=full, timeout=60, check=True)
     assert done.stdout == b"done\n"
+    assert terminal == "/dev/full" or len((tmp_path / terminal).read_text().splitlines()) == 3000
 
 
 def test_logger_before_configure_writes_nothing_to_stdout(capsys: pytest.CaptureFixture[str]) -> None:
