@@ -21,7 +21,16 @@ def _styles(name: str) -> list[str]:
     return [(ASSETS / file).read_text(encoding="utf-8") for file in ("base.css", f"{name}.css")]
 
 
-class Headline(JSComponent):
+class Component(JSComponent):
+    """A component of ours, with a typed construction: parameters by name."""
+
+    __abstract = True
+
+    def __init__(self, **params: Any) -> None:
+        super().__init__(**params)  # type: ignore[no-untyped-call]  # Panel carries no annotations
+
+
+class Headline(Component):
     """Equity in large, its moves, and the figures beside it."""
 
     data = param.Dict(default={})
@@ -29,7 +38,7 @@ class Headline(JSComponent):
     _stylesheets: ClassVar[list[str]] = _styles("headline")
 
 
-class Curve(JSComponent):
+class Curve(Component):
     """An equity curve with the drawdown below it."""
 
     data = param.Dict(default={})
@@ -37,8 +46,11 @@ class Curve(JSComponent):
     _stylesheets: ClassVar[list[str]] = _styles("curve")
 
 
-class Table(JSComponent):
-    """Rows of text cells; with ``selectable`` a click or Enter sets ``chosen`` to the key of the row."""
+class Table(Component):
+    """Rows of text cells; with ``selectable`` a click or Enter sets ``chosen`` to the key of the row.
+
+    ``empty`` stands where there are no rows.
+    """
 
     title = param.String()
     note = param.String()
@@ -51,7 +63,7 @@ class Table(JSComponent):
     _stylesheets: ClassVar[list[str]] = _styles("table")
 
 
-class Facts(JSComponent):
+class Facts(Component):
     """A short list of labelled facts."""
 
     data = param.Dict(default={})
@@ -59,7 +71,7 @@ class Facts(JSComponent):
     _stylesheets: ClassVar[list[str]] = _styles("facts")
 
 
-class Notice(JSComponent):
+class Notice(Component):
     """What a person must know before any figure; ``beat`` proves to the browser that the server is there."""
 
     data = param.Dict(default={})
@@ -68,7 +80,7 @@ class Notice(JSComponent):
     _stylesheets: ClassVar[list[str]] = _styles("notice")
 
 
-class Badge(JSComponent):
+class Badge(Component):
     """The state of the session and the way to Prefect, in the header."""
 
     data = param.Dict(default={})

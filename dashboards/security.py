@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 LOOPBACK_NAMES: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 # Bokeh compiles templates at run time and both libraries inject inline scripts and styles, so the pages need the two
-# 'unsafe' words; custom components are imported from blob: addresses. Everything else is this server alone.
+# 'unsafe' words; custom components are fetched and imported from blob: addresses. Everything else is this server alone.
 PAGE_POLICY: Final = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; object-src 'none'; base-uri 'none'; "
+    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' blob:; object-src 'none'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'none'"
 )
 DATA_POLICY: Final = "default-src 'none'; frame-ancestors 'none'"

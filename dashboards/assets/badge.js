@@ -15,7 +15,7 @@ export function render({ model, el }) {
   function draw() {
     const data = model.data;
     state.textContent = data.state;
-    state.className = `badge ${data.tone}`;
+    state.className = `state ${data.tone}`;
     text.textContent = data.text;
     link.href = data.prefect;
   }

@@ -73,7 +73,7 @@ function timeTicks(start, end, most) {
 }
 
 export function render({ model, el }) {
-  const root = element("section", "card curve");
+  const root = element("section", "card");
   const head = element("div", "head");
   const title = element("h2");
   const note = element("span", "note");
@@ -160,7 +160,7 @@ export function render({ model, el }) {
     defs.append(fade);
     canvas.append(defs);
 
-    const levels = niceTicks(low, high, 4);
+    const levels = niceTicks(low, high, 6);
     for (const v of levels.ticks) {
       const y = scale.y(v);
       canvas.append(svg("line", { x1: MARGIN.left, x2: right, y1: y, y2: y, class: "grid" }));

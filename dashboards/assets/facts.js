@@ -12,7 +12,7 @@ export function render({ model, el }) {
   const head = element("div", "head");
   const title = element("h2");
   const note = element("span", "note");
-  const list = element("dl", "facts");
+  const list = element("dl", "fact-list");
   head.append(title, note);
   root.append(head, list);
 

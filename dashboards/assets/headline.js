@@ -8,23 +8,13 @@ function element(tag, className, text) {
   return node;
 }
 
-// A text node that flashes when its value changes, so that the eye finds what moved.
 function update(node, text, className) {
-  if (node.textContent !== text) {
-    const first = node.textContent === "";
-    node.textContent = text;
-    if (!first) {
-      node.classList.remove("changed");
-      void node.offsetWidth;
-    }
-    node.className = first ? className : `${className} changed`;
-  } else if (!node.classList.contains("changed")) {
-    node.className = className;
-  }
+  if (node.textContent !== text) node.textContent = text;
+  if (node.className !== className) node.className = className;
 }
 
 export function render({ model, el }) {
-  const root = element("section", "card headline");
+  const root = element("section", "card account");
   root.setAttribute("aria-label", "Account");
   const money = element("div", "money");
   const caption = element("div", "caption");

@@ -9,7 +9,7 @@ export function render({ model, el }) {
   let heard = Date.now();
 
   function show(level, text) {
-    box.className = level ? `notice ${level}` : "";
+    box.className = level ? `message ${level}` : "";
     if (box.textContent !== text) box.textContent = text;
     el.hidden = !level;
   }

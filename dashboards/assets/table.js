@@ -63,10 +63,6 @@ export function render({ model, el }) {
       if (text.textContent !== cell.text) {
         text.textContent = cell.text;
         text.className = `text ${cell.tone || ""}`;
-        if (!isNew) {
-          void text.offsetWidth;
-          text.classList.add("changed");
-        }
       }
       sub.textContent = cell.sub || "";
       sub.hidden = !cell.sub;

@@ -48,6 +48,22 @@ _MARKS: Final = """
     SELECT time, equity::float8, cash::float8 FROM equity
     WHERE run_id = %s AND time > coalesce(%s::timestamptz, '-infinity') ORDER BY time
 """
+_LAST_MARK: Final = """
+    SELECT time, equity::float8 AS equity, cash::float8 AS cash FROM equity WHERE run_id = %s ORDER BY time DESC LIMIT 1
+"""
+# The series are found by steps through the primary key: a DISTINCT would read every bar.
+_BARS: Final = """
+    WITH RECURSIVE series AS (
+        (SELECT symbol, timeframe FROM market_data ORDER BY symbol, timeframe LIMIT 1)
+        UNION ALL
+        SELECT next.symbol, next.timeframe FROM series CROSS JOIN LATERAL (
+            SELECT symbol, timeframe FROM market_data
+            WHERE (symbol, timeframe) > (series.symbol, series.timeframe) ORDER BY symbol, timeframe LIMIT 1) AS next)
+    SELECT (SELECT count(*) FROM market_data) AS rows, count(DISTINCT symbol) AS symbols, max(latest.time) AS last
+    FROM series CROSS JOIN LATERAL (
+        SELECT time FROM market_data AS bar WHERE bar.symbol = series.symbol AND bar.timeframe = series.timeframe
+        ORDER BY time DESC LIMIT 1) AS latest
+"""
 _BACKTESTS: Final = """
     SELECT id, created_at, origin, strategy, symbols, timeframe, start_time AS start, end_time AS "end",
            initial_cash::float8 AS initial_cash, final_equity::float8 AS final_equity, total_return, sharpe, max_drawdown,
@@ -58,6 +74,7 @@ _BACKTEST: Final = """
     SELECT id, strategy, symbols, initial_cash::float8 AS initial_cash, final_equity::float8 AS final_equity
     FROM backtests WHERE id = %s
 """
+_DOCUMENT: Final = "SELECT id, created_at, origin, document FROM backtests WHERE id = %s"
 _EVENTS: Final = """
     SELECT id, "timestamp", event_type, module, level, message FROM system_events ORDER BY id DESC LIMIT %s
 """
@@ -118,6 +135,26 @@ def backtest_head(connection: Connection[Any], backtest_id: str) -> Row | None:
     return _one(connection, _BACKTEST, backtest_id)
 
 
+def backtest_document(connection: Connection[Any], backtest_id: str) -> Row | None:
+    """Return a stored result with its ``id``, ``created_at``, ``origin`` and ``document``, or None when there is none."""
+    return _one(connection, _DOCUMENT, backtest_id)
+
+
 def newest_events(connection: Connection[Any], limit: int) -> list[Row]:
     """Return the latest system events, newest first."""
     return _rows(connection, _EVENTS, limit)
+
+
+def last_mark(connection: Connection[Any], run_id: str) -> Row | None:
+    """Return time, equity and cash of a run's latest mark, or None before the first."""
+    return _one(connection, _LAST_MARK, run_id)
+
+
+def backtest_count(connection: Connection[Any]) -> int:
+    """Return how many back-tests are stored."""
+    return int((_one(connection, "SELECT count(*) AS stored FROM backtests") or {"stored": 0})["stored"])
+
+
+def bars_stored(connection: Connection[Any]) -> Row:
+    """Return ``rows``, ``symbols`` and the start of the ``last`` bar of all that is stored."""
+    return _one(connection, _BARS) or {"rows": 0, "symbols": 0, "last": None}
