@@ -335,8 +335,6 @@ def test_shipped_bars_equal_their_source(name: str) -> None:
     asset_class = AssetClass(name.removesuffix("_1d"))
     ours = read_file(SHIPPED / f"{name}.parquet", asset_class=asset_class)
     theirs = read_file(SHARED / f"data/{name}.parquet", [bars.symbol for bars in ours], asset_class=asset_class)
-        SHARED / f"data/{name}.parquet", [bars.symbol for bars in ours], asset_class=AssetClass(name.partition("_")[0])
-    )
     for mine, other in zip(ours, theirs, strict=True):
         for column in ("time", "open", "high", "low", "close", "volume"):
             assert np.array_equal(getattr(mine, column), getattr(other, column))
