@@ -1,7 +1,8 @@
 """Checks for bars that cannot be true: what no market does, so that one broken rule is proof enough.
 
-``ROW_CHECKS`` look at single rows; ``SEQUENCE_CHECKS`` compare the rows that passed those. The kinds are the names in data-quality
-reports. Detecting the merely improbable is a further list of checks of the same shape.
+``TIME_CHECKS`` look at times; of the rows that pass, ``ROW_CHECKS`` look at each one and ``PRESENCE_CHECKS`` for those not there;
+``SEQUENCE_CHECKS`` compare the rows that passed all. The kinds are the names in data-quality reports. Detecting the merely
+improbable is a further list of checks of the same shape.
 """
 
 from __future__ import annotations
@@ -54,10 +55,12 @@ def examine(
 
 
 def _examine_series(series: Series) -> list[Finding]:
-    """Return the findings of one symbol: of single rows first, then of what is left in its order."""
-    single = apply(ROW_CHECKS, series)
-    believed = without(series, single)
-    return single + (apply(SEQUENCE_CHECKS, believed) if len(believed) else [])
+    """Return the findings of one symbol: of times, of single rows and holes, then of what is believed in its order."""
+    times = apply(TIME_CHECKS, series)
+    timed = without(series, times)
+    single = apply(ROW_CHECKS, timed)
+    believed = without(timed, single)
+    return times + single + apply(PRESENCE_CHECKS, timed) + apply(SEQUENCE_CHECKS, believed)
 
 
 def _timestamps(series: Series) -> Iterator[Mark]:
@@ -145,8 +148,9 @@ def _bar_keys(series: Series) -> NDArray[np.int64]:
 
 def _order(series: Series) -> Iterator[Mark]:
     """Mark rows that arrive after a later bar."""
-    latest = np.maximum.accumulate(series.time)
-    yield Mark(series.time < latest, "out_of_order", lambda at: f"arrived after the bar of {iso(int(latest[at]))}")
+    key = _bar_keys(series)
+    late, latest = key < np.maximum.accumulate(key), np.maximum.accumulate(series.time)
+    yield Mark(late, "out_of_order", lambda at: f"arrived after the bar of {iso(int(latest[at]))}")
 
 
 def _calendar(series: Series) -> Iterator[Mark]:
@@ -178,5 +182,7 @@ def _describe(gap: Gap) -> str:
     return f"{gap.missing} bars are missing before it, from {iso(gap.first)} to {iso(gap.last)}"
 
 
-ROW_CHECKS: Final[Sequence[Check]] = (_timestamps, _price_values, _price_range, _volume)
-SEQUENCE_CHECKS: Final[Sequence[Check]] = (_duplicates, _order, _calendar, _completeness)
+TIME_CHECKS: Final[Sequence[Check]] = (_timestamps,)
+ROW_CHECKS: Final[Sequence[Check]] = (_price_values, _price_range, _volume)
+PRESENCE_CHECKS: Final[Sequence[Check]] = (_completeness,)
+SEQUENCE_CHECKS: Final[Sequence[Check]] = (_duplicates, _order, _calendar)

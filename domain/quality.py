@@ -165,7 +165,9 @@ def series_of(rows: Rows, timeframe: Timeframe, instruments: Mapping[str, Instru
 
 
 def apply(checks: Sequence[Check], series: Series) -> list[Finding]:
-    """Return what the checks find in one symbol's rows, check after check."""
+    """Return what the checks find in one symbol's rows, check after check; no rows need no check."""
+    if len(series) == 0:
+        return []
     symbol, time = series.instrument.symbol, series.time
     return [
         Finding(int(series.row[at]), int(time[at]), symbol, mark.kind, mark.detail(int(at)))
