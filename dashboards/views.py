@@ -53,6 +53,8 @@ EVENT_COLUMNS: Final = [
     column("message", "What happened"),
 ]
 STALE_SECONDS: Final = 15.0  # the feed reads every three seconds at least
+SILENT_SECONDS: Final = 60.0  # a session reports every few seconds
+LIVE_STATES: Final = frozenset({"starting", "trading", "halted"})
 STATE_TONES: Final = {"trading": "good", "starting": "good", "halted": "bad"}
 LEVEL_TONES: Final = {"warning": "warn", "error": "loss", "critical": "loss"}
 
@@ -134,17 +136,19 @@ def notice(snapshot: Snapshot, now: float) -> Data:
     if snapshot.read_at is None:
         reason = snapshot.failure or "it has not been asked yet"
         return {"level": "stop", "text": f"No data yet: the database does not answer ({inert(reason)}). Nothing below is known."}
-    if snapshot.failure:
-        age = span(now - snapshot.read_at)
-        text = (
-            f"The database does not answer ({inert(snapshot.failure)}). Everything below is {age} old and may have changed since."
-        )
+    if snapshot.failure or now - snapshot.read_at > STALE_SECONDS:
+        reason = inert(snapshot.failure) or "without a reason"
+        text = f"The database does not answer ({reason}). All figures are {span(now - snapshot.read_at)} old and may have changed."
         return {"level": "stop", "text": text}
     if snapshot.run is None:
         text = "No session has run yet. ./pi5 up starts one; ./pi5 trade starts one by hand."
         return {"level": "info", "text": text}
     if snapshot.run.get("state") == "halted":
         text = "Trading is halted: no position is opened until a person resumes. Exits stay possible."
+        return {"level": "warn", "text": text}
+    silence = snapshot.run.get("silent_seconds") or 0.0
+    if snapshot.run.get("state") in LIVE_STATES and silence > SILENT_SECONDS:
+        text = f"The session has not reported for {span(silence)}: it may have ended. ./pi5 status says what runs."
         return {"level": "warn", "text": text}
     return {"level": "", "text": ""}
 

@@ -22,7 +22,8 @@ CHUNK: Final = 10_000  # rows a round trip when a long curve is read
 
 _RUN: Final = """
     SELECT run_id, account, state, broker, feed, strategies, initial_cash::float8 AS initial_cash, created_at AS started_at,
-           heartbeat_at, ended_at, detail, coalesce(configuration ->> 'currency', 'USD') AS currency
+           heartbeat_at, extract(epoch FROM now() - heartbeat_at)::float8 AS silent_seconds, ended_at, detail,
+           coalesce(configuration ->> 'currency', 'USD') AS currency
     FROM runs ORDER BY (state IN ('starting', 'trading', 'halted')) DESC, created_at DESC LIMIT 1
 """
 _POSITIONS: Final = """
