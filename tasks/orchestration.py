@@ -19,6 +19,7 @@ import httpx
 import yaml
 
 from domain.errors import DataError, ProviderError
+from tasks.database.connection import Database
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -71,17 +72,37 @@ def _kept(installation: Installation, name: str, make: Callable[[], str]) -> str
     return path.read_text(encoding="ascii").strip()
 
 
-def server_database_url(database_url: str) -> str:
-    """Return the URL by which the server reaches its own database, ``<name>_prefect`` on the same PostgreSQL."""
+def server_database_url(installation: Installation, database_url: str) -> str:
+    """Return the URL of the server's own database: ``<name>_prefect`` beside ours, made where it is missing, or a SQLite file.
+
+    Prefect's schema needs the extension pg_trgm. The embedded PostgreSQL has no extensions, and not every user may create a
+    database: there the server keeps its runs in the data directory.
+    """
+    own = f"{urlsplit(database_url).path.strip('/')}_prefect"
+    if installation.database_url is None or not _make_database(database_url, own):
+        folder = Path(installation.data) / "prefect"
+        folder.mkdir(parents=True, exist_ok=True)
+        return f"sqlite+aiosqlite:///{folder / 'server.db'}"
     parts = urlsplit(database_url)
     # asyncpg calls libpq's sslmode ssl; an empty host (a socket in the query) must keep its slashes.
     query = f"?{parts.query.replace('sslmode=', 'ssl=')}" if parts.query else ""
-    return f"postgresql+asyncpg://{parts.netloc}/{server_database_name(database_url)}{query}"
+    return f"postgresql+asyncpg://{parts.netloc}/{own}{query}"
 
 
-def server_database_name(database_url: str) -> str:
-    """Return the name of the server's database beside the one of ``database_url``."""
-    return f"{urlsplit(database_url).path.strip('/') or 'pi5'}_prefect"
+def _make_database(database_url: str, name: str) -> bool:
+    """Create the server's database where it is missing; return whether the server can use it."""
+    with Database(database_url, application="prefect").connect(autocommit=True) as connection:
+        offered = "SELECT count(*) FROM pg_available_extensions WHERE name = 'pg_trgm'"
+        known = "SELECT count(*) FROM pg_database WHERE datname = %s"
+        allowed = "SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user"
+        if connection.execute(offered).fetchone() != (1,):
+            return False
+        if connection.execute(known, (name,)).fetchone() == (1,):
+            return True
+        if connection.execute(allowed).fetchone() != (True,):
+            return False
+        connection.execute(f'CREATE DATABASE "{name.replace(chr(34), "")}"'.encode())
+        return True
 
 
 def client_environment(installation: Installation) -> dict[str, str]:
@@ -103,7 +124,10 @@ def client_environment(installation: Installation) -> dict[str, str]:
 
 
 def server_environment(installation: Installation, database_url: str) -> dict[str, str]:
-    """Return the environment of the Prefect server: loopback, signed in, in PostgreSQL, small and tidy."""
+    """Return the environment of the Prefect server: loopback, signed in, small and tidy.
+
+    The database at ``database_url`` must be up; see ``server_database_url`` for what the server makes of it.
+    """
     key = _kept(installation, "prefect-encryption-key", lambda: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())
     return client_environment(installation) | {
         "PREFECT_SERVER_API_HOST": "127.0.0.1",
@@ -112,7 +136,7 @@ def server_environment(installation: Installation, database_url: str) -> dict[st
         # The default answers every origin, so that any page in a browser here could call the API.
         "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": ui_url(installation),
         "PREFECT_SERVER_ENCRYPTION_KEY": key,  # else it lies in the database that it protects
-        "PREFECT_SERVER_DATABASE_CONNECTION_URL": server_database_url(database_url),
+        "PREFECT_SERVER_DATABASE_CONNECTION_URL": server_database_url(installation, database_url),
         "PREFECT_SERVER_DATABASE_SQLALCHEMY_POOL_SIZE": "3",
         "PREFECT_SERVER_DATABASE_SQLALCHEMY_MAX_OVERFLOW": "2",
         # Leases in memory die with the server, and every limited run is crashed minutes after its restart.

@@ -1,0 +1,54 @@
+"""Back-test strategies on the stored bars, and keep what came out."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Literal
+
+from prefect import flow, task
+from prefect.artifacts import acreate_link_artifact, acreate_table_artifact
+from prefect.cache_policies import NO_CACHE
+
+from flows.scheduling import stale
+from tasks import jobs
+
+if TYPE_CHECKING:
+    from prefect.states import State
+
+run_one = task(
+    jobs.backtest_and_store,
+    name="backtest-{strategy}",
+    task_run_name="{strategy}",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
+
+
+@flow(name="backtest", flow_run_name="backtest-{engine}", log_prints=False, validate_parameters=True)
+async def backtest(
+    strategies: list[str] | None = None,
+    symbols: list[str] | None = None,
+    parameters: dict[str, float | int | bool | str] | None = None,
+    start: str | None = None,
+    end: str | None = None,
+    engine: Literal["kernel", "event"] = "kernel",
+) -> list[dict[str, Any]] | State[None]:
+    """Back-test each strategy by itself, with limits and costs of the configuration.
+
+    Args:
+        strategies: Names of strategies; empty for those enabled in the configuration.
+        symbols: Symbols to trade; empty for those of the configuration.
+        parameters: Values of one strategy's parameters in place of the configured ones.
+        start: First session, as 2015-01-02; empty for the first stored bar.
+        end: Last session, as 2020-12-31; empty for the last stored bar.
+        engine: kernel is the fast compiled loop, event the engine that also trades; both give the same.
+    """
+    outdated = await stale()
+    if outdated is not None:
+        return outdated
+    names = await asyncio.to_thread(jobs.strategies_to_test, strategies)
+    wanted = jobs.Wanted(tuple(symbols or ()), parameters or {}, start, end, engine)
+    summaries = [await asyncio.to_thread(run_one, strategy, wanted) for strategy in names]
+    await acreate_table_artifact(table=summaries, key="backtests", description="Back-tests of this run")
+    await acreate_link_artifact(link=jobs.dashboard_url(), link_text="Dashboard", key="dashboard")
+    return summaries

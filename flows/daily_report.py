@@ -1,0 +1,36 @@
+"""What the account and its strategies did: a row for each strategy, and a report to read."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from prefect import flow, task
+from prefect.artifacts import acreate_link_artifact, acreate_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+
+from flows.scheduling import stale
+from tasks import jobs, report
+
+if TYPE_CHECKING:
+    from prefect.states import State
+
+write_performance = task(
+    report.write_daily_report, name="write-performance", cache_policy=NO_CACHE, retries=2, retry_delay_seconds=10
+)
+
+
+@flow(name="daily-report", flow_run_name="daily-report")
+async def daily_report(run_id: str | None = None) -> dict[str, Any] | State[None]:
+    """Write the performance of a trading run into ``strategy_performance`` and a report in Markdown.
+
+    Args:
+        run_id: The trading run to report; empty for the latest.
+    """
+    outdated = await stale()
+    if outdated is not None:
+        return outdated
+    result = await asyncio.to_thread(write_performance, run_id)
+    await acreate_markdown_artifact(markdown=result.markdown, key="daily-report", description="Account and strategies")
+    await acreate_link_artifact(link=jobs.dashboard_url(), link_text="Dashboard", key="dashboard")
+    return {"run_id": result.run_id, "strategies": result.strategies}

@@ -1,0 +1,133 @@
+"""The run of a session in the database: found or created, locked, written event by event, and folded again after a crash."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING, Final
+
+from domain.engine import Engine
+from domain.errors import InvariantViolated
+from domain.events import BarsClosed, EquityMarked, OrderFilled, RunFinished, RunStarted
+from domain.ledger import EquityRow, LedgerRow, equity_sha256, ledger_sha256
+from domain.targets import StreamedTargets
+from domain.timeline import CLOSE, OPEN, market_events
+from tasks.database import journal, runs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from domain.events import JournalEvent, MarketEvent
+    from tasks.database.connection import Database
+    from tasks.session_plan import SessionPlan
+
+type Cursor = tuple[int, int]
+
+REPLAY_ACCOUNT: Final = "replay-"
+
+
+def cursor_of(event: MarketEvent) -> Cursor:
+    """Return where ``event`` stands in its feed: its instant, closings before openings."""
+    return event.time, CLOSE if isinstance(event, BarsClosed) else OPEN
+
+
+@dataclass(frozen=True)
+class Restored:
+    """A session's state as its journal has it, and what of the feed is still to come."""
+
+    engine: Engine
+    feed: Iterator[MarketEvent]
+    cursor: Cursor | None
+    finished: bool
+
+
+class Book:
+    """One run, held by this process alone: nothing is true before ``append`` has returned."""
+
+    def __init__(self, database: Database, plan: SessionPlan) -> None:
+        self._database = database
+        self._plan = plan
+        with runs.exclusive(database, plan.configuration):
+            self.run_id, self.resumed = self._find_or_create()
+            # A replay is an account of its own, kept when it resumes.
+            self.account = f"{REPLAY_ACCOUNT}{self.run_id}" if plan.feed.startswith("replay") else plan.account
+            self._writer = journal.Writer(database, self.account)
+            self._writer.__enter__()
+        self.cursor: Cursor | None = journal.cursor(database, self.run_id)
+
+    def _find_or_create(self) -> tuple[str, bool]:
+        plan = self._plan
+        unfinished = runs.find_unfinished(self._database, plan.configuration)
+        if unfinished is not None:
+            return str(unfinished["run_id"]), True
+        created = runs.create_run(
+            self._database,
+            configuration_sha=plan.configuration,
+            broker=plan.broker,
+            feed=plan.feed,
+            account=plan.account,
+            strategies=list(plan.strategies),
+            initial_cash=plan.spec.initial_cash,
+            first_bar=plan.history.first_time,
+        )
+        return str(created), False
+
+    def close(self) -> None:
+        """Give the account free."""
+        self._writer.__exit__(None, None, None)
+
+    def append(self, events: list[JournalEvent], cursor: Cursor) -> None:
+        """Commit ``events`` and the cursor in one transaction; raise Fenced where another session took over."""
+        self._writer.append(self.run_id, events, cursor)
+        self.cursor = cursor
+
+    def restore(self) -> Restored:
+        """Return the engine as the journal has it, its series complete, and the feed from the cursor on."""
+        plan = self._plan
+        engine = Engine(plan.spec, self.account, StreamedTargets(plan.spec))
+        events = list(journal.load(self._database, self.run_id))
+        if not events:
+            first = plan.history.first_time
+            started = RunStarted(first, self.account, self.run_id, plan.spec.initial_cash, first, plan.configuration)
+            events = [started]
+            self.append(events, (first - 1, CLOSE))
+        engine.restore(events)
+        finished = any(isinstance(event, RunFinished) for event in events)
+        return Restored(engine, self._remaining(engine), self.cursor, finished)
+
+    def _remaining(self, engine: Engine) -> Iterator[MarketEvent]:
+        """Show the engine what the journal has answered already; return the rest."""
+        feed = market_events(self._plan.history)
+        for event in feed:
+            if self.cursor is not None and cursor_of(event) <= self.cursor:
+                engine.observe(event)
+            else:
+                return chain((event,), feed)
+        return iter(())
+
+    def verify(self, engine: Engine) -> None:
+        """Raise InvariantViolated unless folding the journal gives the state in memory."""
+        folded = Engine(self._plan.spec, self.account, StreamedTargets(self._plan.spec))
+        folded.restore(journal.load(self._database, self.run_id))
+        if folded.state_hash() != engine.state_hash():
+            raise InvariantViolated(f"run {self.run_id}: the journal does not give the state in memory; see ./pi5 verify")
+
+    def fingerprints(self) -> tuple[str, str]:
+        """Return the ledger's and the equity curve's SHA-256, computed from the journal alone."""
+        events = list(journal.load(self._database, self.run_id))
+        units = {instrument.symbol: instrument.lots_per_unit for instrument in self._plan.spec.instruments}
+        return ledger_sha256(_fills(events, units)), equity_sha256(_equity(events))
+
+
+def _fills(events: Iterable[JournalEvent], units: dict[str, int]) -> Iterator[LedgerRow]:
+    for event in events:
+        if isinstance(event, OrderFilled):
+            quantity = event.lots / units[event.symbol]
+            side = event.side.name.lower()
+            yield LedgerRow(event.bar_time, event.symbol, side, quantity, event.price, event.fee, event.reason)
+
+
+def _equity(events: Iterable[JournalEvent]) -> Iterator[EquityRow]:
+    for event in events:
+        if isinstance(event, EquityMarked):
+            yield EquityRow(event.bar_time, event.equity, event.cash)

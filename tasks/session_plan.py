@@ -1,0 +1,125 @@
+"""What a session is to trade: the same specification and bars as a back-test asked for in the same words."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from domain.errors import InputError
+from domain.ledger import dataset_id
+from tasks.backtest import BacktestRequest
+from tasks.backtest_input import assemble
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from domain.run import RunSpec
+    from domain.timeline import History
+    from tasks.database.connection import Database
+    from tasks.settings import Settings
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a caller sets in place of the configuration; None and empty leave the configuration's value."""
+
+    strategies: Sequence[str] = ()
+    symbols: Sequence[str] = ()
+    feed: str | None = None
+    speed: float | None = None
+    initial_cash: float | None = None
+
+
+@dataclass(frozen=True)
+class SessionPlan:
+    """Everything that fixes a session.
+
+    ``speed`` is in instants of closing bars a second, infinity for as fast as it goes. ``configuration`` is the SHA-256 by
+    which a restarted session finds its unfinished run: it covers the decisions, not the speed.
+    """
+
+    spec: RunSpec
+    history: History
+    feed: str
+    speed: float
+    configuration: str
+    account: str
+    broker: str = "paper"
+
+    @property
+    def strategies(self) -> tuple[str, ...]:
+        """The names of the strategies, each once, in the order of their symbols."""
+        return tuple(dict.fromkeys(assignment.strategy_name for assignment in self.spec.assignments))
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """What is traded, in code-point order."""
+        return tuple(assignment.symbol for assignment in self.spec.assignments)
+
+    @property
+    def dataset(self) -> str:
+        """The SHA-256 of the bars and actions of the feed."""
+        return dataset_id(self.history)
+
+
+def plan_session(settings: Settings, database: Database | None, wishes: Wishes | None = None) -> SessionPlan:
+    """Return the plan of a session; raise InputError or DataError where it cannot trade."""
+    wishes = wishes or Wishes()
+    feed = wishes.feed or settings.session.feed
+    speed = settings.session.speed if wishes.speed is None else wishes.speed
+    if not speed > 0.0:
+        raise InputError(f"speed {speed} is not allowed: bars a second above 0, or max")
+    prepared = assemble(session_request(settings, feed, wishes), database)
+    configuration = _configuration(prepared.spec, feed, settings.broker.account)
+    return SessionPlan(prepared.spec, prepared.history, feed, speed, configuration, settings.broker.account, settings.broker.name)
+
+
+def session_request(settings: Settings, feed: str, wishes: Wishes) -> BacktestRequest:
+    """Return the back-test that gives the session's ledger and equity."""
+    kind, _, path = feed.partition(":")
+    if kind != "replay":
+        raise InputError(f"feed {feed[:60]!r} is not there yet: allowed is replay, or replay:PATH for the bars of a file")
+    return BacktestRequest(
+        strategies=tuple(wishes.strategies) or tuple(entry.name for entry in settings.enabled),
+        symbols=tuple(wishes.symbols),
+        bars=Path(path) if path else None,
+        cash=wishes.initial_cash,
+        limits=True,
+        engine="event",
+        settings=settings,
+    )
+
+
+def _configuration(spec: RunSpec, feed: str, account: str) -> str:
+    kind, _, path = feed.partition(":")
+    limits = spec.limits._asdict() if spec.limits is not None else {}
+    decisive = {
+        "assignments": [
+            (one.symbol, one.strategy_name, one.strategy.parameters, one.sizing._asdict()) for one in spec.assignments
+        ],
+        "timeframe": spec.timeframe.name,
+        "cash": spec.initial_cash,
+        "costs": spec.costs._asdict(),
+        "limits": {name: str(bound) for name, bound in limits.items()},
+        "volume_limit": spec.volume_limit,
+        "feed": f"{kind}:{Path(path).resolve()}" if path else kind,
+        "account": account,
+    }
+    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
+
+
+def parse_speed(text: str) -> float:
+    """Return ``N`` or ``max`` as bars a second; raise InputError for anything else."""
+    if text == "max":
+        return math.inf
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = math.nan
+    if not 0.0 < speed < math.inf:
+        raise InputError(f"speed {text[:20]!r} is not allowed: a number of bars a second above 0, or max")
+    return speed
