@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 SHORTEST_SECONDS: Final = 0.5  # between two readings while the journal grows
 LONGEST_SECONDS: Final = 3.0  # between two readings while nothing is announced
 RETRY_SECONDS: Final = 1.5
+CHANNELS: Final = ("journal", "system_events")
 ANSWER_LIMIT_MS: Final = 8000  # a query slower than this counts as no answer
 
 
@@ -74,7 +75,8 @@ class Feed:
         """Read whenever the journal announces itself, until the connection fails or the feed stops."""
         with closing(self._database.connect(autocommit=True)) as connection:
             connection.execute(f"SET statement_timeout = {ANSWER_LIMIT_MS}".encode())
-            connection.execute("LISTEN journal")
+            for channel in CHANNELS:
+                connection.execute(f"LISTEN {channel}".encode())
             while not self._stopping.is_set():
                 began = time.monotonic()
                 self.snapshot = self._reader.read(connection)

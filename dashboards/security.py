@@ -26,8 +26,9 @@ PAGE_POLICY: Final = (
 )
 DATA_POLICY: Final = "default-src 'none'; frame-ancestors 'none'"
 
-# Panel's script for embedding a page into a foreign one: nobody may embed these pages.
-EMBEDDING_SUFFIXES: Final = ("/autoload.js",)
+# Panel's script for embedding a page into a foreign one, and its way to files of components: no page here uses either.
+CLOSED_SUFFIX: Final = "/autoload.js"
+CLOSED_PREFIX: Final = "/components/"
 
 
 def require_loopback(host: str) -> str:
@@ -84,7 +85,7 @@ class LocalOnly:
 
 
 class SafeHeaders:
-    """ASGI middleware that adds the security headers, keeps data out of caches and refuses embedding."""
+    """ASGI middleware that adds the security headers, keeps data out of caches and closes what is not used."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -100,7 +101,7 @@ class SafeHeaders:
                 message = {**message, "headers": _with_safe_headers(list(message.get("headers", [])))}
             await send(message)
 
-        if scope["path"].endswith(EMBEDDING_SUFFIXES):
+        if scope["path"].endswith(CLOSED_SUFFIX) or scope["path"].startswith(CLOSED_PREFIX):
             await _refuse(send_with_headers, 404, b'{"detail":"Not Found"}')
         else:
             await self.app(scope, receive, send_with_headers)

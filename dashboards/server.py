@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import socket
 import sys
 from contextlib import asynccontextmanager
@@ -29,6 +30,7 @@ from tasks.system_database import join_database
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
+    from types import FrameType
 
     from starlette.types import ASGIApp
 
@@ -101,7 +103,14 @@ def serve(place: Installation, host: str = LOOPBACK) -> None:
         ws_max_size=2**20,
     )
     log.get_logger(__name__).info("pages are served", address=f"http://{host}:{place.web_port}")
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _leave)  # uvicorn raises the signal once more when all is closed
     uvicorn.Server(config).run(sockets=[bound])
+
+
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    """End as asked."""
+    sys.exit(0)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-STATIC_PREFIXES: Final = ("/static/", "/components/")
+STATIC_PREFIX: Final = "/static/"
 COMPRESSIBLE: Final = (b"text/", b"application/javascript", b"application/json", b"image/svg+xml")
 MEMORY_LIMIT: Final = 16 * 2**20  # bytes; all files of the pages together are a tenth of it
 # Panel names these bundles on every page, together as large as all the others; no page has a formula or a WebGL plot.
@@ -36,7 +36,7 @@ class Stored:
 
 
 class StaticCache:
-    """ASGI middleware over an application that serves files below ``STATIC_PREFIXES``.
+    """ASGI middleware over an application that serves files below ``STATIC_PREFIX``.
 
     Browsers that take no gzip, and requests for a part of a file, go to the application directly.
     """
@@ -96,7 +96,7 @@ def _cacheable_request(scope: Scope) -> bool:
     return (
         scope["type"] == "http"
         and scope["method"] == "GET"
-        and scope["path"].startswith(STATIC_PREFIXES)
+        and scope["path"].startswith(STATIC_PREFIX)
         and b"gzip" in _header(scope, b"accept-encoding")
         and not _header(scope, b"range")
     )

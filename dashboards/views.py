@@ -73,7 +73,7 @@ def headline(snapshot: Snapshot) -> Data:
         return {"caption": "Equity", "value": UNDEFINED, "unit": "", "moves": [], "figures": figures}
     currency = inert(run.get("currency", "USD"))
     return {
-        "caption": f"Equity of account {inert(run.get('account', ''))}",
+        "caption": f"Equity, {inert(run.get('broker'))} account",
         "value": number(account.equity),
         "unit": currency,
         "moves": _moves(account),
