@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 LATER: Final = (
-    "check-data optimise walk-forward monte-carlo compare why halt flatten resume arm reconcile verify backup restore worker"
-).split()
+    "check-data", "optimise", "walk-forward", "monte-carlo", "compare", "why", "halt", "flatten", "resume", "arm", "reconcile",
+    "verify", "backup", "restore", "worker",
+)  # fmt: skip
 """Commands of the contract that are not there yet."""
 
 TIMEFRAMES: Final = ("1m", "5m", "15m", "30m", "1h", "4h", "1d")
@@ -97,7 +98,6 @@ def _epilog() -> str:
 def _lifecycle(command: Callable[[str, str], Parser]) -> None:
     up = command("up", "start everything, in the foreground, until Ctrl-C")
     up.add_argument("--offline", action="store_true", help="use the bars shipped with the project, ask no provider")
-    _config(up)
     command("down", "stop what another terminal started with up")
     _json(command("status", "what runs, since when, with how much memory, and the session"))
     logs = command("logs", "show the logs of up and its processes")
@@ -137,7 +137,9 @@ def _backtest(parser: Parser) -> None:
     parser.add_argument("--borrow-rate", type=number, help="not there yet: it belongs to the margin account")
     parser.add_argument("--actions", type=path, help="a CSV file of splits and dividends")
     parser.add_argument("--asset-class", choices=("equity", "crypto", "fx"), help="equity when left out and unknown")
-    parser.add_argument("--engine", choices=("kernel", "event"), default="kernel", help="the compiled or the event driver: same results")
+    parser.add_argument(
+        "--engine", choices=("kernel", "event"), default="kernel", help="compiled loop or event engine: same results"
+    )
     parser.add_argument("--seed", type=int, default=0)
     _config(parser)
     _json(parser)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import traceback
 from typing import TYPE_CHECKING, Final
 
 from deployments.arguments import UsageError, parse
@@ -36,15 +37,9 @@ _WHERE: Final = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 1 failed, 2 wrong usage, 7 already running, 78 configuration refused."""
-    given = list(sys.argv[1:] if argv is None else argv)
     try:
-        code = _run(given)
+        code = _run(list(sys.argv[1:] if argv is None else argv))
         sys.stdout.flush()
-    except UsageError as error:
-        print(error.usage, f"./pi5: {error}", sep="\n", file=sys.stderr)
-        return error.exit_code
-    except TradingError as error:
-        return _failed(error, error.exit_code)
     except KeyboardInterrupt:
         print("./pi5: interrupted", file=sys.stderr)
         return INTERRUPTED
@@ -52,10 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read our output went away; without this the interpreter complains about the same pipe at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
-    except OSError as error:
-        return _failed(error, FAILED)
     except Exception as error:  # noqa: BLE001 the last resort: nobody shall see a traceback, the log has it
-        return _failed(error, FAILED)
+        return _failed(error)
     return code
 
 
@@ -69,24 +62,27 @@ def _run(given: list[str]) -> int:
     return command(arguments)
 
 
-def _failed(error: Exception, code: int) -> int:
-    """Print what happened in one line, and leave the traceback in the log."""
-    known = isinstance(error, TradingError)
-    line = " ".join(str(error).split()) if known or isinstance(error, OSError) else f"{type(error).__name__}: {error}"
-    if not known:
+def _failed(error: Exception) -> int:
+    """Print what happened in one line and return the exit code; the traceback of what nobody expected goes to the log."""
+    if isinstance(error, UsageError):
+        print(error.usage, file=sys.stderr)
+    expected = isinstance(error, TradingError | OSError)
+    line = " ".join(str(error).split()) if expected else f"{type(error).__name__}: {' '.join(str(error).split())}"
+    if not isinstance(error, TradingError):
         line += _log_traceback(error)
     print(f"./pi5: {line}", file=sys.stderr)
-    return code
+    return error.exit_code if isinstance(error, TradingError) else FAILED
 
 
 def _log_traceback(error: Exception) -> str:
     """Write the traceback of ``error`` to the log of the installation; return where, as the end of a line."""
-    from tasks import log, settings  # noqa: PLC0415 - costs time that only a failure pays
+    from tasks import settings  # noqa: PLC0415 - costs time that only a failure pays
 
     try:
         logs = settings.installation().logs
-        log.configure("cli", logs)
-        log.get_logger(__name__).error("command failed", exc_info=error)
+        logs.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with (logs / "cli.log").open("a", encoding="utf-8") as file:
+            file.write("".join(traceback.format_exception(error)))
     except (TradingError, OSError):
         return ""
     return f" (the traceback is in {logs / 'cli.log'})"

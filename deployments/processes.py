@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import json
 import os
@@ -11,7 +12,7 @@ import subprocess
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import psutil
 
@@ -29,6 +30,7 @@ _LONGEST_DELAY: Final = 30.0
 _STEADY: Final = 60.0
 """Seconds: the first and the longest wait before a restart, and the life after which a process counts as steady again."""
 
+_TICK: Final = 0.1
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_CHILD_SUBREAPER: Final = 36
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
@@ -49,23 +51,68 @@ def die_with(parent: int, number: signal.Signals = signal.SIGKILL) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What a process runs: its name in ``status``, command line, environment, and whether an exit with 0 is its end."""
+    """What a process runs: its name in ``status``, command line, environment.
+
+    ``finishes`` says that an exit with 0 is its end; ``patience`` is how many seconds it may take to end when asked.
+    """
 
     name: str
     command: Sequence[str]
     environment: Mapping[str, str] = field(repr=False)
     finishes: bool = False
-    stop_signal: signal.Signals = signal.SIGTERM
+    patience: float = 4.0
+
+
+class Keepable(Protocol):
+    """What the supervisor keeps up."""
+
+    @property
+    def name(self) -> str:
+        """Its name in ``status``."""
+
+    @property
+    def log(self) -> Path:
+        """Where its output goes."""
+
+    @property
+    def pid(self) -> int | None:
+        """The pid while it runs, else None."""
+
+    @property
+    def since(self) -> float:
+        """When it was started last, in seconds since 1970."""
+
+    @property
+    def restarts(self) -> int:
+        """How often it was started again."""
+
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended, where that is known; negative for a signal."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether it ended because all is done."""
+
+    async def start(self) -> None:
+        """Start it; raise OSError or TradingError where that fails."""
+
+    def next_delay(self) -> float:
+        """Return the seconds to wait before the next start."""
+
+    async def end(self) -> None:
+        """End it, gently at first."""
 
 
 class Child:
-    """A supervised process and its restarts. Start it from the main thread: its life is tied to the thread that made it."""
+    """A supervised process and its restarts. Its life is tied to the thread that starts it, so that must be the main one."""
 
     def __init__(self, program: Program, log: Path) -> None:
-        self.program = program
+        self.name = program.name
         self.log = log
         self.since = 0.0
         self.restarts = -1
+        self._program = program
         self._process: subprocess.Popen[bytes] | None = None
         self._delay = _FIRST_DELAY
         self._started = 0.0
@@ -83,23 +130,27 @@ class Child:
     @property
     def finished(self) -> bool:
         """Whether it did all it had to do."""
-        return self.program.finishes and self.exit_code == 0
+        return self._program.finishes and self.exit_code == 0
 
-    def start(self) -> None:
-        """Start it, with its output appended to its log, in a session of its own."""
+    async def start(self) -> None:
+        """Start it, with its output appended to its log, in a session of its own; end first what an earlier life left there."""
+        self._end_family()
+        self._process = self._spawn()
+        self.since, self._started = time.time(), time.monotonic()
+        self.restarts += 1
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
         parent = os.getpid()
         with self.log.open("ab") as output:
-            self._process = subprocess.Popen(  # noqa: S603 our own command lines
-                self.program.command,
+            return subprocess.Popen(  # noqa: S603 our own command lines
+                self._program.command,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env=dict(self.program.environment),
+                env=dict(self._program.environment),
                 start_new_session=True,
                 preexec_fn=lambda: die_with(parent),  # noqa: PLW1509 only this can tie a child to its parent's life
             )
-        self.since, self._started = time.time(), time.monotonic()
-        self.restarts += 1
 
     def next_delay(self) -> float:
         """Return the seconds to wait before the next start: longer each time it dies young."""
@@ -108,17 +159,25 @@ class Child:
         delay, self._delay = self._delay, min(self._delay * 2, _LONGEST_DELAY)
         return delay
 
-    def signal(self, number: int) -> None:
-        """Send ``number`` to it while it runs."""
+    async def end(self) -> None:
+        """Ask it to end, and kill it and what is left of its session where it takes too long."""
         if self._process and self._process.poll() is None:
-            self._process.send_signal(number)
+            self._process.send_signal(signal.SIGTERM)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(gone(self), self._program.patience)
+        self._end_family()
 
-    def end_family(self) -> None:
-        """Kill what is left of its session."""
+    def _end_family(self) -> None:
         if self._process:
             for pid in session_members(self._process.pid):
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
+
+
+async def gone(child: Keepable) -> None:
+    """Return once ``child`` no longer runs."""
+    while child.pid is not None:  # noqa: ASYNC110 a dead process sets no event
+        await asyncio.sleep(_TICK)
 
 
 def session_members(leader: int) -> Iterator[int]:
@@ -129,12 +188,12 @@ def session_members(leader: int) -> Iterator[int]:
                 yield pid
 
 
-def descendants(pid: int) -> list[psutil.Process]:
-    """Return every living process below ``pid``."""
-    try:
-        return [child for child in psutil.Process(pid).children(recursive=True) if is_alive(child.pid)]
-    except psutil.NoSuchProcess:
-        return []
+def kill_descendants(spared: int | None) -> None:
+    """Kill every process below this one but ``spared``."""
+    for child in psutil.Process().children(recursive=True):
+        if child.pid != spared:
+            with suppress(ProcessLookupError):
+                os.kill(child.pid, signal.SIGKILL)
 
 
 class Undertaker:

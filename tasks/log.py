@@ -31,15 +31,16 @@ _NOISY: Final = ("httpx", "httpcore", "asyncio", "sqlalchemy.engine", "numba", "
 type _Event = MutableMapping[str, Any]
 
 
-def configure(process: str, logs: Path | None = None, level: str = "info") -> None:
+def configure(process: str, logs: Path | None = None, level: str = "info", *, console: bool = True) -> None:
     """Send this process's logs to stderr and, where ``logs`` is a directory to be, to ``logs/<process>.log``.
 
     Args:
         process: The name that every JSON line carries.
         logs: The directory of log files; None for stderr alone.
         level: The lowest level shown: debug, info, warning or error.
+        console: Whether stderr gets the lines too; False for a command that tells people itself.
     """
-    handlers: list[logging.Handler] = [_console()]
+    handlers: list[logging.Handler] = [_console()] if console else []
     if logs is not None:
         handlers.append(_file(process, logs))
     root = logging.getLogger()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from domain.errors import DataError
 from tasks.database import migrate
 from tasks.database.connection import Database
 from tasks.database.server import EmbeddedServer
@@ -31,11 +32,16 @@ def join_database(installation: Installation, application: str) -> Database:
 
 
 @contextmanager
-def open_database(installation: Installation, application: str) -> Iterator[Database]:
-    """Give a command the system's database, migrated; an embedded one that nobody runs is started and stopped again."""
+def open_database(installation: Installation, application: str, *, create: bool = True) -> Iterator[Database]:
+    """Give a command the system's database, migrated; an embedded one that nobody runs is started and stopped again.
+
+    Raises DataError where there is none yet and ``create`` is False.
+    """
     server = embedded_server(installation)
     url = installation.database_url
     if url is None:
+        if not create and not server.data_dir.exists():
+            raise DataError(f"there is no database in {installation.data} yet: ./pi5 up or ./pi5 ingest makes it")
         installation.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
         url = server.start()
     database = Database(url, application=application)

@@ -1,0 +1,190 @@
+"""``backtest`` and ``results``: one back-test, and those that were stored."""
+
+from __future__ import annotations
+
+import csv
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from deployments.output import Progress, finite, print_json, print_pairs, print_table, say
+from domain.errors import DataError, InputError
+from tasks import registry
+from tasks.backtest import BacktestRequest, BacktestResult, run_backtest
+from tasks.settings import installation, load_settings
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from tasks.database.connection import Database
+
+FILES: Final[Mapping[str, tuple[str, ...]]] = {
+    "fills": ("time", "symbol", "side", "quantity", "price", "fee", "reason"),
+    "trades": (
+        "symbol", "side", "quantity", "entry_time", "entry_price", "exit_time", "exit_price", "fees", "pnl", "return", "reason",
+    ),
+    "equity": ("time", "equity", "cash"),
+}  # fmt: skip
+"""The CSV files of ``--out`` and their columns."""
+
+_LATER: Final = "not there yet"
+
+
+def backtest(arguments: argparse.Namespace) -> int:
+    """Run one back-test and print it; bars of the system's database also store it there."""
+    request = _request(arguments)
+    if request.bars is not None:
+        result, stored = _run(request, None), None
+    else:
+        result, stored = _from_database(request)
+    if arguments.out:
+        write_files(arguments.out, result)
+    if arguments.json:
+        print_json(result.document)
+    else:
+        _print(result.document, stored)
+        if arguments.out:
+            say(f"\nwritten to {arguments.out}: {', '.join(f'{name}.csv' for name in FILES)}, result.json")
+    return 0
+
+
+def _request(arguments: argparse.Namespace) -> BacktestRequest:
+    if arguments.account != "cash" or arguments.borrow_rate is not None:
+        raise InputError(f"--account margin: {_LATER}, a cash account is")
+    if arguments.path_mode != "worst":
+        raise InputError(f"--path {arguments.path_mode[:20]}: {_LATER}, worst is")
+    parameters = dict(arguments.parameters)
+    if len(parameters) < len(arguments.parameters):
+        raise InputError("--param names a parameter twice: give each one value")
+    for name in arguments.strategies:
+        registry.strategy_class(name)
+    return BacktestRequest(
+        strategies=arguments.strategies,
+        parameters=parameters,
+        symbols=arguments.symbols or (),
+        bars=arguments.bars,
+        actions=arguments.actions,
+        timeframe=arguments.timeframe,
+        start=arguments.start,
+        end=arguments.end,
+        cash=arguments.cash,
+        commission_bps=arguments.commission_bps,
+        slippage_bps=arguments.slippage_bps,
+        volume_limit=arguments.volume_limit,
+        sizing=arguments.sizing,
+        limits=arguments.limits == "on",
+        asset_class=arguments.asset_class,
+        engine=arguments.engine,
+        seed=arguments.seed,
+        # The arguments alone fix the result: a file that is named counts, variables of the environment never do.
+        settings=load_settings(arguments.config, {}) if arguments.config else None,
+    )
+
+
+def _run(request: BacktestRequest, database: Database | None) -> BacktestResult:
+    progress = Progress("back-test")
+    try:
+        return run_backtest(request, database=database, progress=progress)
+    finally:
+        progress.close()
+
+
+def _from_database(request: BacktestRequest) -> tuple[BacktestResult, str | None]:
+    """Run on the system's bars, and store what came out beside them."""
+    from tasks.database import results as stored_results  # noqa: PLC0415 - files need none of the database's import
+    from tasks.system_database import open_database  # noqa: PLC0415
+
+    with open_database(installation(), "backtest", create=False) as database:
+        result = _run(request, database)
+        stored = stored_results.save_backtest(
+            database, finite(result.document), result.fills, result.trades, result.equity, origin="cli"
+        )
+    return result, stored
+
+
+def results(arguments: argparse.Namespace) -> int:
+    """List the stored back-tests, or show one again."""
+    from tasks.database import results as stored_results  # noqa: PLC0415 - as above
+    from tasks.system_database import open_database  # noqa: PLC0415
+
+    with open_database(installation(), "results", create=False) as database:
+        if arguments.id is not None:
+            document = stored_results.read_backtest(database, arguments.id)
+            if document is None:
+                raise DataError(f"there is no back-test {arguments.id[:60]!r}: ./pi5 results lists them")
+            if arguments.json:
+                print_json(document)
+            else:
+                _print(document.get("document", document), arguments.id)
+            return 0
+        rows = stored_results.list_backtests(database)
+    if arguments.json:
+        print_json(rows)
+    else:
+        _print_list(rows)
+    return 0
+
+
+def write_files(folder: Path, result: BacktestResult) -> None:
+    """Write fills.csv, trades.csv, equity.csv and result.json into ``folder``, each whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rows: dict[str, Sequence[Mapping[str, Any]]] = {"fills": result.fills, "trades": result.trades, "equity": result.equity}
+    for name, columns in FILES.items():
+        draft = folder / f".{name}.csv.new"
+        with draft.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, columns, extrasaction="ignore", lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows[name])
+        draft.replace(folder / f"{name}.csv")
+    draft = folder / ".result.json.new"
+    draft.write_text(json.dumps(finite(result.document), indent=2, default=str) + "\n", encoding="utf-8")
+    draft.replace(folder / "result.json")
+
+
+def _print(document: Mapping[str, Any], stored: str | None) -> None:
+    parameters = ", ".join(f"{name}={value}" for name, value in document["parameters"].items())
+    limits = document["limits"]
+    bounds = ", ".join(f"{name} {value:g}" for name, value in limits.items() if name != "on" and value is not None)
+    pairs: list[tuple[str, Any]] = [
+        ("strategy", f"{document['strategy']}({parameters})"),
+        ("symbols", ", ".join(document["symbols"])),
+        ("bars", f"{document['bars']:,} of {document['timeframe']}, {document['start']} to {document['end']}"),
+        ("limits", bounds if limits["on"] else "off"),
+        ("fills, trades", f"{document['fills']:,}, {document['trades']:,}"),
+        ("equity", f"{document['initial_cash']:,.2f} to {document['final_equity']:,.2f}"),
+        *((name.replace("_", " "), _measure(name, value)) for name, value in document["metrics"].items()),
+        ("engine", document["engine"]),
+        ("ledger sha256", document["ledger_sha256"]),
+        ("equity sha256", document["equity_sha256"]),
+    ]
+    if stored:
+        pairs.append(("stored as", stored))
+    print_pairs(pairs)
+    for warning in document["warnings"]:
+        say(f"warning: {warning}")
+
+
+_SHARES: Final = {
+    "total_return", "annual_return", "annual_volatility", "max_drawdown", "var_95", "cvar_95", "win_rate", "exposure",
+}  # fmt: skip
+
+
+def _measure(name: str, value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.2%}" if name in _SHARES else f"{value:,.2f}"
+
+
+def _print_list(rows: Sequence[Mapping[str, Any]]) -> None:
+    if not rows:
+        say("no back-test is stored yet: ./pi5 up stores one of each strategy, ./pi5 backtest without --bars one more")
+        return
+    shown = [
+        name for name in ("id", "created_at", "strategy", "symbols", "final_equity", "total_return", "origin") if name in rows[0]
+    ]
+    print_table(shown, [[_plain(row[name]) for name in shown] for row in rows])
+
+
+def _plain(value: Any) -> Any:
+    return ",".join(value) if isinstance(value, list) else value

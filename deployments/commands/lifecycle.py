@@ -1,0 +1,84 @@
+"""``up`` and ``down``: the life of an installation."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import time
+from typing import TYPE_CHECKING, Final
+
+from deployments.lock import UpLock
+from deployments.output import say
+from deployments.supervisor import Supervisor
+from deployments.up import BringUp, refuse_taken_ports
+from domain.errors import DataError
+from tasks import log
+from tasks.settings import DEFAULT_CONFIGURATION, installation, load_settings
+
+if TYPE_CHECKING:
+    import argparse
+    from pathlib import Path
+
+    from tasks.settings import Installation
+
+_DOWN_SECONDS: Final = 60.0
+
+
+def up(arguments: argparse.Namespace) -> int:
+    """Start everything in the foreground; return when a signal has ended it."""
+    place = installation()
+    for folder in (place.data, place.logs, place.run):
+        _make(folder)
+    lock = UpLock(place.run)
+    lock.acquire()
+    try:
+        _write_configuration(place)
+        settings = load_settings()
+        log.configure("up", place.logs, settings.system.log_level, console=False)
+        logger = log.get_logger("up")
+
+        def tell(text: str) -> None:
+            say(text, now=True)
+            logger.info(text)
+
+        supervisor = Supervisor(place, tell)
+        bring_up = BringUp(supervisor, place, settings, tell, offline=arguments.offline)
+        tell(f"pi5 starts, data in {place.data}")
+        supervisor.run(bring_up.run, lambda: refuse_taken_ports(place))
+        tell("everything is stopped")
+    finally:
+        lock.release()
+    return 0
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"{folder} cannot be made ({error.strerror}): set PI5_DATA to a directory of yours") from None
+
+
+def _write_configuration(place: Installation) -> None:
+    """Give a new installation its configuration file, with the comments of the shipped one."""
+    if not place.config.exists():
+        draft = place.config.with_name(place.config.name + ".new")
+        shutil.copyfile(DEFAULT_CONFIGURATION, draft)
+        draft.replace(place.config)
+
+
+def down(_arguments: argparse.Namespace) -> int:
+    """Ask the ``up`` of this installation to end, and wait for it."""
+    lock = UpLock(installation().run)
+    pid = lock.holder()
+    if pid is None:
+        say("nothing runs")
+        return 0
+    os.kill(pid, signal.SIGTERM)
+    until = time.monotonic() + _DOWN_SECONDS
+    while lock.holder() == pid:
+        if time.monotonic() > until:
+            raise DataError(f"process {pid} does not end: see ./pi5 logs up, then kill -9 {pid}")
+        time.sleep(0.1)
+    say("everything is stopped")
+    return 0
