@@ -68,12 +68,14 @@ def momentum(values: Series, length: int) -> Series:
 
 def ema(values: Series, length: int) -> Series:
     """Return the exponential moving average with weight 2 / (length + 1), seeded with the mean of the first ``length``."""
-    return _recursive(_talib.EMA, values, length, length)
+    result: Series = _talib.EMA(values, length)
+    return result
 
 
 def rsi(values: Series, length: int) -> Series:
     """Return Wilder's relative strength index, 0 to 100, for ``length`` >= 2; 0 where no value ever moved."""
-    return _recursive(_talib.RSI, values, length, length + 1)
+    result: Series = _talib.RSI(values, length)
+    return result
 
 
 def crossed_above(first: Series, second: Series) -> NDArray[np.bool_]:
@@ -81,10 +83,3 @@ def crossed_above(first: Series, second: Series) -> NDArray[np.bool_]:
     crossed = np.zeros(len(first), np.bool_)
     crossed[1:] = (first[1:] > second[1:]) & (first[:-1] <= second[:-1])
     return crossed
-
-
-def _recursive(function: Any, values: Series, length: int, needed: int) -> Series:
-    if len(values) < needed:
-        return np.full(len(values), np.nan)
-    result: Series = function(np.ascontiguousarray(values), length)
-    return result

@@ -128,10 +128,9 @@ def round_trips(fills: Iterable[FillRow], splits: Iterable[SplitRow] = ()) -> li
     ``fills`` are in booking order. A fill through zero closes one trade and opens the next, its fee shared by quantity; additions
     and reductions in between belong to the trade. Dividends are not part of it.
     """
-    rows: list[tuple[int, int, FillRow | SplitRow]] = [(row.time_us, 0, row) for row in splits]
-    rows += [(row.time_us, 1, row) for row in fills]
     book = _Book()
-    for _, _, row in sorted(rows, key=lambda item: item[:2]):  # stable: fills of one bar stay in booking order
+    rows: list[FillRow | SplitRow] = [*splits, *fills]
+    for row in sorted(rows, key=lambda item: item.time_us):  # stable: splits of a bar before its fills, those in booking order
         if isinstance(row, FillRow):
             book.fill(row)
         else:

@@ -130,7 +130,7 @@ def _only_strategy(module: ModuleType) -> type[Strategy]:
         names = ", ".join(cls.__name__ for cls in classes)
         raise InputError(f"one class derived from Strategy is needed, found {names or 'none'}")
     cls = classes[0]
-    if "__dataclass_params__" not in vars(cls) or not vars(cls)["__dataclass_params__"].frozen:
+    if "__dataclass_params__" not in vars(cls):  # one that is not frozen cannot be derived from one that is
         raise InputError(f"class {cls.__name__} must be decorated with @dataclass(frozen=True)")
     if cls.target is Strategy.target:
         raise InputError(f"class {cls.__name__} must define target(self, bars)")

@@ -155,5 +155,7 @@ def test_metric_without_a_value_is_none() -> None:
     metrics = measure(np.array([100.0]), initial_cash=100.0, periods=252, trades=[], fees=0, traded=0, bars=1, bars_held=0)
     said = {name: value for name, value in metrics.items() if value is not None}
     assert said == {"total_return": 0.0, "max_drawdown": 0.0, "exposure": 0.0, "fees": 0.0}
+    won = measure(np.array([1.0, 1.1, 1.3]), initial_cash=1, periods=9, trades=[trade(1.0)], fees=0, traded=0, bars=1, bars_held=0)
+    assert [name for name, value in won.items() if value is None] == ["sortino", "calmar", "profit_factor"]
     none = measure(np.array([]), initial_cash=100.0, periods=252, trades=[], fees=0, traded=0, bars=0, bars_held=0)
     assert {name: value for name, value in none.items() if value is not None} == {"fees": 0.0}

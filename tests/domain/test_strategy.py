@@ -30,6 +30,7 @@ class Example(Strategy):
     kind: Literal["near", "far"] = "near"
     label: str = "a"
     both: bool = False
+    free: float = 0.0
 
     def check(self) -> None:
         """Refuse a window of 13."""
@@ -52,10 +53,12 @@ class Example(Strategy):
         ({"kind": "nera"}, "parameter kind must be one of near, far, got 'nera'; did you mean 'near'?"),
         ({"kind": 1}, "parameter kind must be one of near, far, got 1"),
         ({"label": 1}, "parameter label must be a text, got 1"),
+        ({"free": float("nan")}, "parameter free must be a number, got nan"),
+        ({"free": float("-inf")}, "parameter free must be a number, got -inf"),
         ({"both": 1}, "parameter both must be true or false, got 1"),
         (
             {"windwo": 5},
-            "parameter 'windwo' of test_strategy is unknown: did you mean 'window'? it has window, share, kind, label, both",
+            "parameter 'windwo' of test_strategy is unknown: did you mean 'window'? it has window, share, kind, label, both, free",
         ),
     ],
 )
@@ -69,8 +72,8 @@ def test_bad_parameter_is_refused(given: dict[str, Any], message: str) -> None:
 def test_good_parameters_take_their_types() -> None:
     """Whole numbers serve as floats, numpy's integers as whole numbers, and both bounds are inside."""
     made = Example.create({"window": np.int64(10_000), "share": 1, "kind": "far", "both": True})
-    assert made.parameters == {"window": 10_000, "share": 1.0, "kind": "far", "label": "a", "both": True}
-    assert [type(value) for value in made.parameters.values()] == [int, float, str, str, bool]
+    assert made.parameters == {"window": 10_000, "share": 1.0, "kind": "far", "label": "a", "both": True, "free": 0.0}
+    assert [type(value) for value in made.parameters.values()] == [int, float, str, str, bool, float]
 
 
 def test_text_is_parsed_as_the_command_line_gives_it() -> None:
@@ -105,6 +108,12 @@ def test_crossover_refuses_a_fast_average_that_is_not_faster(given: dict[str, in
 def test_crossover_takes_a_fast_window_of_one() -> None:
     """The close itself is an average."""
     assert MovingAverageCrossover(fast=1, slow=2).lookback == 3
+
+
+def test_rsi_refuses_a_period_of_one() -> None:
+    """One change has no average of gains and losses."""
+    with pytest.raises(InputError, match="parameter period must be a whole number from 2 to 10000, got 1"):
+        RsiMeanReversion.create({"period": 1})
 
 
 def test_rsi_refuses_low_above_high() -> None:
