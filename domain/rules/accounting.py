@@ -9,6 +9,9 @@ from domain.rules.rule import rule, to_cents_of_a_cent
 _EXACT: Final = 1.0 + 2.0**-50  # a quotient that misses a whole lot by rounding alone still counts as whole
 _NO_FRACTION: Final = 1e-9
 
+MOST_LOTS: Final = 2**62
+"""More lots than any order can have: what counts beyond it would not fit the 64 bits of compiled code."""
+
 
 class Position(NamedTuple):
     """Signed ``lots`` held at ``average_price``; ``realised`` is the P&L of what was closed, before fees."""
@@ -34,8 +37,9 @@ class Split(NamedTuple):
 
 @rule
 def whole_lots(units: float, lots_per_unit: int) -> int:
-    """Return the whole lots in ``units`` (not negative)."""
-    return floor(units * lots_per_unit * _EXACT)
+    """Return the whole lots in ``units`` (not negative), at most ``MOST_LOTS``."""
+    lots = units * lots_per_unit * _EXACT
+    return floor(lots) if lots < MOST_LOTS else MOST_LOTS
 
 
 @rule
@@ -49,13 +53,14 @@ def affordable_lots(lots: int, price: float, cash: float, costs: Costs, lots_per
     """Return the most of ``lots`` that ``cash`` pays for at ``price`` with its fee; cash never goes below zero."""
     if value_of(lots, price, lots_per_unit) + fee(value_of(lots, price, lots_per_unit), costs) <= cash:
         return lots
-    if cash <= 0.0:
-        return 0
-    most = whole_lots(cash / (price * (1.0 + costs.commission_rate)), lots_per_unit)
-    most = most if most < lots else lots
-    while most > 0 and value_of(most, price, lots_per_unit) + fee(value_of(most, price, lots_per_unit), costs) > cash:
-        most -= 1
-    return most
+    paid, unpaid = 0, lots  # halving the range between them: where lots are tiny, a fee's last decimal is worth millions of lots
+    while unpaid - paid > 1:
+        tried = (paid + unpaid) // 2
+        if value_of(tried, price, lots_per_unit) + fee(value_of(tried, price, lots_per_unit), costs) <= cash:
+            paid = tried
+        else:
+            unpaid = tried
+    return paid
 
 
 @rule
@@ -69,7 +74,7 @@ def apply_fill(position: Position, side: int, lots: int, price: float, paid_fee:
     cash = -value_of(change, price, lots_per_unit) - paid_fee
     if position.lots == 0 or (position.lots > 0) == (change > 0):
         held = abs(position.lots)
-        average = (position.average_price * held + price * lots) / (held + lots)
+        average = (position.average_price * held + price * lots) / (held + lots) if held else price
         return Booking(Position(after, average, position.realised), cash)
     closed = lots if lots < abs(position.lots) else abs(position.lots)
     sign = 1 if position.lots > 0 else -1

@@ -4,12 +4,12 @@ from enum import IntEnum
 from math import floor
 from typing import Final, NamedTuple
 
-from domain.rules.accounting import affordable_lots
+from domain.rules.accounting import MOST_LOTS, affordable_lots
 from domain.rules.costs import Costs, fee
 from domain.rules.rule import rule
 
-UNLIMITED: Final = 2**62
-"""More lots than any order has: the allowance where there is no volume rule."""
+UNLIMITED: Final = MOST_LOTS
+"""The allowance where there is no volume rule."""
 
 VOLUME_SHARE_DAILY: Final = 0.025
 VOLUME_SHARE_INTRADAY: Final = 0.10
@@ -55,7 +55,8 @@ def volume_allowance(volume: float, share: float, lots_per_unit: int) -> int:
         return 0
     if share <= 0.0:
         return UNLIMITED
-    return floor(share * volume * lots_per_unit)
+    lots = share * volume * lots_per_unit
+    return floor(lots) if lots < UNLIMITED else UNLIMITED
 
 
 @rule
