@@ -202,6 +202,18 @@ def test_failed_build_says_so_and_is_tried_again(machine: Machine) -> None:
     assert machine.run("status")[0] == 0
 
 
+def test_interrupted_build_is_not_trusted_even_for_the_old_lock(machine: Machine) -> None:
+    """What a failed change left half done is built again when the change is taken back."""
+    machine.uv()
+    machine.python(machine.bin / "python3.12")
+    machine.run("status")
+    (machine.checkout / "uv.lock").write_text("version = 2\n")
+    assert machine.run("status", FAIL="uv")[0] == 1
+    (machine.checkout / "uv.lock").write_text("version = 1\n")
+    machine.run("status")
+    assert len(machine.syncs()) == 3
+
+
 def test_link_to_the_launcher_finds_its_checkout(machine: Machine) -> None:
     """~/bin/pi5 may point here."""
     machine.uv()
