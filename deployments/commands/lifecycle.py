@@ -30,6 +30,9 @@ def up(arguments: argparse.Namespace) -> int:
     place = installation()
     for folder in (place.data, place.logs, place.run):
         _make(folder)
+    if os.geteuid() == 0:
+        # PostgreSQL, which is another user then, has to pass through; what is inside is closed to it.
+        place.data.chmod(place.data.stat().st_mode | 0o011)
     lock = UpLock(place.run)
     lock.acquire()
     try:

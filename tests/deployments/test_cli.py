@@ -1,0 +1,280 @@
+"""The command line: exit codes, what goes to which stream, and refusals that name what is wrong."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from deployments.cli import main
+
+ROOT = Path(__file__).parents[2]
+BARS = str(ROOT / "deployments/data/equity_1d.parquet")
+SPY = ("backtest", "moving_average_crossover", "--bars", BARS, "--symbols", "SPY")
+PI5 = (sys.executable, "-m", "deployments.cli")
+
+
+@pytest.fixture(autouse=True)
+def _own_installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every command see an installation of its own that is not there yet."""
+    monkeypatch.setenv("PI5_DATA", str(tmp_path / "data"))
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+
+
+def refused(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str]:
+    """Run a command that must fail without a word on stdout; return its code and the last line of stderr."""
+    code = main(argv)
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "Traceback" not in printed.err
+    return code, printed.err.rstrip("\n").splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        ((), "a command is missing"),
+        (("backtets",), "did you mean 'backtest'?"),
+        (("status", "--jsno"), "did you mean '--json'?"),
+        (("status", "--js"), "unknown option --js"),
+        (("status", "now"), "unexpected argument 'now'"),
+        (("backtest",), "STRATEGY"),
+        (("backtest", "buy_and_hold", "--bars"), "--bars"),
+        (("backtest", "buy_and_hold", "--bars", ""), "--bars"),
+        (("backtest", "buy_and_hold", "--symbols", ""), "--symbols"),
+        (("backtest", "buy_and_hold", "--symbols", "SPY,,QQQ"), "empty symbol"),
+        (("backtest", "buy_and_hold", "--symbols", "SPY,SPY"), "twice"),
+        (("backtest", "buy_and_hold", "--start", "02/01/2020"), "2020-01-02"),
+        (("backtest", "buy_and_hold", "--start", "2021-02-31"), "no date"),
+        (("backtest", "buy_and_hold", "--engine", "both"), "kernel"),
+        (("backtest", "buy_and_hold", "--timeframe", "2d"), "1d"),
+        (("backtest", "buy_and_hold", "--cash", "much"), "no number"),
+        (("backtest", "buy_and_hold", "--volume-limit", "2"), "at most 1"),
+        (("backtest", "buy_and_hold", "--param", "fast"), "name=value"),
+        (("trade", "--speed", "0"), "above 0"),
+        (("config", "edit"), "check"),
+    ],
+)
+def test_wrong_usage_exits_2_with_the_usage_and_what_is_allowed(
+    capsys: pytest.CaptureFixture[str], argv: tuple[str, ...], says: str
+) -> None:
+    """A command line that cannot be understood is refused with its usage, the thing given and what may stand there."""
+    code = main(argv)
+    printed = capsys.readouterr()
+    assert (code, printed.out) == (2, "")
+    assert printed.err.startswith("usage: ")
+    assert says in printed.err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        (("backtest", "moving_average_crosover", "--bars", BARS), "did you mean 'moving_average_crossover'?"),
+        ((*SPY, "--param", "fats=3"), "did you mean 'fast'?"),
+        ((*SPY, "--param", "fast=3", "--param", "fast=4"), "twice"),
+        ((*SPY, "--param", "fast=40"), "fast"),
+        ((*SPY, "--start", "2020-01-02", "--end", "2019-01-02"), "start"),
+        ((*SPY, "--cash", "0"), "cash"),
+        ((*SPY, "--cash", "-1"), "cash"),
+        ((*SPY, "--sizing", "kelly:0.5"), "not there yet"),
+        ((*SPY, "--account", "margin"), "not there yet"),
+        ((*SPY, "--path", "close"), "not there yet"),
+        (("backtest", "buy_and_hold,momentum_trend", "--bars", BARS, "--symbols", "SPY"), "not there yet"),
+        (("trade", "--broker", "alpaca"), "not there yet"),
+        (("trade", "--feed", "yahoo"), "not there yet"),
+        (("logs", "sesion"), "there is no log"),
+    ],
+)
+def test_an_argument_that_cannot_be_used_exits_2_in_one_line(
+    capsys: pytest.CaptureFixture[str], argv: tuple[str, ...], says: str
+) -> None:
+    """What is understood but cannot be done is refused before anything runs, in one line that names it."""
+    code = main(argv)
+    printed = capsys.readouterr()
+    assert (code, printed.out) == (2, "")
+    assert says in printed.err
+    assert len(printed.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("cash", ["nan", "inf"])
+def test_cash_that_is_no_finite_number_is_wrong_usage(capsys: pytest.CaptureFixture[str], cash: str) -> None:
+    """Initial cash NaN or infinite never reaches a back-test."""
+    code, said = refused(capsys, *SPY, "--cash", cash)
+    assert code == 2
+    assert "--cash" in said
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "check-data",
+        "optimise",
+        "walk-forward",
+        "monte-carlo",
+        "compare",
+        "why",
+        "halt",
+        "flatten",
+        "resume",
+        "arm",
+        "reconcile",
+        "verify",
+        "backup",
+        "restore",
+        "worker",
+    ],
+)
+def test_a_command_of_later_says_that_it_is_not_there_yet(capsys: pytest.CaptureFixture[str], command: str) -> None:
+    """Commands of the contract that do not exist yet are told apart from commands that never will, whatever follows them."""
+    assert refused(capsys, command, "--anything", "x") == (2, f"./pi5: {command}: not there yet")
+
+
+def test_an_argument_that_is_not_utf8_is_refused_readably(capsys: pytest.CaptureFixture[str]) -> None:
+    """Bytes that are no text, as the shell passes them, are refused and shown escaped."""
+    code, said = refused(capsys, "backtest", os.fsdecode(b"buy\xff"))
+    assert (code, said) == (2, r"./pi5: argument 2 is not UTF-8: b'buy\xff'")
+
+
+def test_bars_that_are_not_there_exit_1_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """A file that does not exist is a failure that names it, not a traceback."""
+    code, said = refused(capsys, "backtest", "buy_and_hold", "--bars", "/nowhere/bars.parquet")
+    assert code == 1
+    assert "/nowhere/bars.parquet" in said
+
+
+def test_dates_without_a_bar_exit_1(capsys: pytest.CaptureFixture[str]) -> None:
+    """A span without bars is refused: nothing is back-tested on nothing."""
+    code, said = refused(capsys, *SPY, "--start", "2030-01-01")
+    assert code in {1, 2}
+    assert "no bars" in said
+
+
+def test_results_without_a_database_say_what_makes_one(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A question never creates a database."""
+    code, said = refused(capsys, "results")
+    assert code == 1
+    assert "./pi5 up" in said
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_configuration_with_a_typo_exits_78_and_names_the_field(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """An unknown key is refused with its file, line and nearest name."""
+    path = tmp_path / "config.yaml"
+    path.write_text("risk_management:\n  max_positon_size: 0.2\n")
+    code, said = refused(capsys, "config", "check", "--config", str(path))
+    assert code == 78
+    assert "max_position_size" in said
+
+
+def test_a_port_that_cannot_be_one_exits_78(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A port out of range is refused by the name of its variable, by every command that would use it."""
+    monkeypatch.setenv("PI5_WEB_PORT", "70000")
+    code, said = refused(capsys, "status")
+    assert code == 78
+    assert "PI5_WEB_PORT" in said
+
+
+def test_status_of_an_installation_that_is_not_there_is_the_whole_document(capsys: pytest.CaptureFixture[str]) -> None:
+    """Status works when nothing runs: every key of the contract, nothing else on stdout, nothing created."""
+    assert main(["status", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert set(document) >= {"version", "data", "database", "prefect", "processes", "session", "bars", "backtests", "disk"}
+    assert (document["processes"], document["session"], document["prefect"]["reachable"]) == ([], None, False)
+    assert not Path(document["data"]).exists()
+
+
+def test_down_of_what_does_not_run_is_done(capsys: pytest.CaptureFixture[str]) -> None:
+    """Stopping what is stopped is no failure."""
+    assert main(["down"]) == 0
+    assert capsys.readouterr().out == "nothing runs\n"
+
+
+def test_strategies_as_json_give_ranges_and_descriptions(capsys: pytest.CaptureFixture[str]) -> None:
+    """A program finds every strategy with its parameters, defaults, ranges and one line of description."""
+    assert main(["strategies", "--json"]) == 0
+    by_name = {entry["name"]: entry for entry in json.loads(capsys.readouterr().out)}
+    assert {"moving_average_crossover", "rsi_mean_reversion", "momentum_trend", "buy_and_hold"} <= set(by_name)
+    fast = by_name["moving_average_crossover"]["parameters"][0]
+    assert (fast["name"], fast["default"], fast["search"]) == ("fast", 10, [5.0, 50.0])
+    assert all(entry["description"] for entry in by_name.values())
+
+
+def test_a_backtest_as_json_equals_its_files(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """--json prints one document alone, --out writes the same one and rows as many as it counts; no unfinished file stays."""
+    out = tmp_path / "out"
+    assert main([*SPY, "--start", "2015-01-02", "--json", "--out", str(out)]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert json.loads((out / "result.json").read_text()) == document
+    assert sorted(path.name for path in out.iterdir()) == ["equity.csv", "fills.csv", "result.json", "trades.csv"]
+    rows = {name: list(csv.DictReader((out / f"{name}.csv").open())) for name in ("fills", "trades", "equity")}
+    assert (len(rows["fills"]), len(rows["trades"]), len(rows["equity"])) == (
+        document["fills"],
+        document["trades"],
+        document["bars"],
+    )
+    assert list(rows["fills"][0]) == ["time", "symbol", "side", "quantity", "price", "fee", "reason"]
+    assert float(rows["equity"][-1]["equity"]) == document["final_equity"]
+
+
+def test_a_backtest_reads_no_variable_and_no_configuration_file(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The arguments alone fix the result: neither a variable nor the installation's file moves it, broken ones included."""
+    short = [*SPY, "--start", "2015-01-02", "--limits", "on", "--json"]
+    assert main(short) == 0
+    before = capsys.readouterr().out
+    monkeypatch.setenv("PI5__RISK_MANAGEMENT__MAX_POSITION_SIZE", "0.01")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/config.yaml").write_text("no: such\nconfiguration")
+    assert main(short) == 0
+    assert capsys.readouterr().out == before
+
+
+def test_version_and_wrong_usage_answer_at_once() -> None:
+    """Neither imports what only work needs."""
+    script = "import sys; from deployments.cli import main; main(['stauts']); print(*sorted(sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"numpy", "pandas", "numba", "prefect", "sqlalchemy", "psycopg", "pydantic", "httpx"} & set(loaded)
+
+
+def test_no_command_of_the_core_imports_prefect() -> None:
+    """A back-test is the same steps as a flow's, without the orchestrator's import."""
+    script = (
+        f"import sys; from deployments.cli import main; main({[*SPY, '--start', '2020-01-02']!r}); print('prefect' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "False"
+
+
+def test_an_interrupt_ends_a_command_with_130_and_one_line() -> None:
+    """Ctrl-C in the middle of a command is no traceback."""
+    process = subprocess.Popen([*PI5, "logs", "-f"], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=_with_log())
+    assert process.stdout is not None
+    assert "something happened" in process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=10)
+    assert (process.returncode, err) == (130, "./pi5: interrupted\n")
+
+
+def test_a_reader_that_goes_away_ends_a_command_quietly() -> None:
+    """Output into a closed pipe ends the command with the pipe's code and no complaint."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run([*PI5, "logs"], stdout=writing, stderr=subprocess.PIPE, text=True, env=_with_log(), check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+def _with_log() -> dict[str, str]:
+    """Return an environment whose installation has a log."""
+    logs = Path(os.environ["PI5_DATA"]) / "logs"
+    logs.mkdir(parents=True)
+    (logs / "up.log").write_text(json.dumps({"timestamp": time.time(), "level": "info", "event": "something happened"}) + "\n")
+    return dict(os.environ)
