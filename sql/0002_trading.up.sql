@@ -26,6 +26,9 @@ CREATE TABLE runs (
     ended_at timestamptz,
     cursor_instant bigint,
     cursor_phase smallint,
+    first_bar bigint,
+    ledger_sha256 text,
+    equity_sha256 text,
     prefect_runs jsonb NOT NULL DEFAULT '[]',
     detail text NOT NULL DEFAULT ''
 );
@@ -72,16 +75,18 @@ CREATE TABLE orders (
     broker_order_id text NOT NULL DEFAULT '',
     bar_time timestamptz NOT NULL,
     lots bigint NOT NULL CHECK (lots > 0),
-    filled_lots bigint NOT NULL DEFAULT 0 CHECK (filled_lots >= 0)
+    filled_lots bigint NOT NULL DEFAULT 0 CHECK (filled_lots >= 0),
+    splits smallint NOT NULL DEFAULT 0
 );
 CREATE INDEX orders_symbol ON orders (symbol);
 CREATE INDEX orders_strategy ON orders (strategy);
 CREATE INDEX orders_created_at ON orders (created_at);
 CREATE INDEX orders_run ON orders (run_id, created_at);
 
--- A fill is known by how much of its order is filled after it, so that it can be booked only once.
+-- A fill is known by how much of its order is filled after it (in lots after so many splits), so it can be booked only once.
 CREATE TABLE fills (
     order_id uuid NOT NULL REFERENCES orders (order_id),
+    splits smallint NOT NULL,
     filled_lots bigint NOT NULL,
     account text COLLATE "C" NOT NULL,
     run_id text COLLATE "C" NOT NULL,
@@ -96,7 +101,7 @@ CREATE TABLE fills (
     price numeric NOT NULL,
     fee numeric NOT NULL,
     reason text NOT NULL,
-    PRIMARY KEY (order_id, filled_lots)
+    PRIMARY KEY (order_id, splits, filled_lots)
 );
 CREATE UNIQUE INDEX fills_seq ON fills (account, seq);
 CREATE INDEX fills_run ON fills (run_id, seq);

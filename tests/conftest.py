@@ -69,6 +69,9 @@ class DatabaseServer:
         """Make the database with the whole schema that the others are cloned from."""
         self.execute(f"CREATE DATABASE {self.template}")
         migrate.up(Database(self.url(self.template), application="tests"))
+        # TimescaleDB's scheduler sits in every database that admits sessions, and a database in use cannot be cloned.
+        self.execute(f"ALTER DATABASE {self.template} ALLOW_CONNECTIONS false")
+        self.execute(f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{self.template}'")  # noqa: S608 - our own name
 
     def create(self, *, migrated: bool = True) -> str:
         """Create a database, with the schema or empty, and return its name."""

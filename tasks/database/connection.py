@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import create_engine
+from sqlalchemy import exc as sqlalchemy_errors
 
 from domain.errors import ConfigurationError, DataError
 
@@ -32,6 +33,20 @@ _FINAL: Final = {
     "resolve host": "the host name is unknown",
     "translate host name": "the host name is unknown",
 }
+
+
+class DatabaseAway(DataError):
+    """The server cannot be reached now; it may be later."""
+
+
+UNAVAILABLE: Final = (
+    DatabaseAway,
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    sqlalchemy_errors.OperationalError,
+    sqlalchemy_errors.InterfaceError,
+)
+"""What a query raises when the server is away, stops, or does not give a lock in time: the work may succeed when tried again."""
 
 
 class Database:
@@ -74,7 +89,7 @@ class Database:
     def connect(self, *, autocommit: bool = False) -> psycopg.Connection[tuple[Any, ...]]:
         """Open a connection of its own.
 
-        Raises ConfigurationError where waiting cannot help (user, password, database, host name), else DataError.
+        Raises ConfigurationError where waiting cannot help (user, password, database, host name), else DatabaseAway.
         """
         try:
             return psycopg.connect(**self._parameters, autocommit=autocommit)
@@ -98,7 +113,7 @@ class Database:
         while True:
             try:
                 self.connect().close()
-            except DataError as error:
+            except DatabaseAway as error:
                 if time.monotonic() > end:
                     raise ConfigurationError(f"{error}; gave up after {seconds:.0f} s") from None
                 if str(error) != told:
@@ -108,26 +123,26 @@ class Database:
             else:
                 return
 
-    def listen(self, *channels: str, timeout: float | None = None) -> Iterator[tuple[str, str] | None]:
-        """Yield (channel, payload) of each NOTIFY from now on, and None whenever ``timeout`` seconds pass without one."""
-        with self.connect(autocommit=True) as connection:
-            for channel in channels:
-                connection.execute(f"LISTEN {channel}".encode())
-            while True:
-                quiet = True
-                for note in connection.notifies(timeout=timeout, stop_after=1):
-                    quiet = False
-                    yield note.channel, note.payload
-                if quiet:
-                    yield None
-
-    async def listen_async(self, *channels: str) -> AsyncIterator[tuple[str, str]]:
-        """Yield (channel, payload) of each NOTIFY from now on; raises psycopg.OperationalError when the server goes."""
+    async def notifications(self, *channels: str) -> AsyncIterator[tuple[str, str]]:
+        """Yield (channel, payload) of each NOTIFY on ``channels`` from now on; raises one of UNAVAILABLE when the server goes."""
         async with await self.connect_async() as connection:
             for channel in channels:
                 await connection.execute(f"LISTEN {channel}".encode())
             async for note in connection.notifies():
                 yield note.channel, note.payload
+
+    def listen(self, *channels: str, timeout: float) -> Iterator[tuple[str, str] | None]:
+        """Yield (channel, payload) of each NOTIFY from now on, and None whenever ``timeout`` seconds pass without one."""
+        with self.connect(autocommit=True) as connection:
+            for channel in channels:
+                connection.execute(f"LISTEN {channel}".encode())
+            while True:
+                heard = False
+                for note in connection.notifies(timeout=timeout, stop_after=1):
+                    heard = True
+                    yield note.channel, note.payload
+                if not heard:
+                    yield None
 
     def close(self) -> None:
         """Close the pool; the database may be used again afterwards."""
@@ -135,7 +150,7 @@ class Database:
             self.engine.dispose()
             del self.engine
 
-    def _refusal(self, error: psycopg.OperationalError) -> ConfigurationError | DataError:
+    def _refusal(self, error: psycopg.OperationalError) -> ConfigurationError | DatabaseAway:
         text = " ".join(str(error).split())
         secret = self._parameters.get("password")
         if secret:
@@ -145,7 +160,7 @@ class Database:
             final = f'{sign} "' in text and "does not exist" in text if sign in {"role", "database"} else sign in text
             if final:
                 return ConfigurationError(f"database {self.name} as user {user!r}: {meaning}; correct DATABASE_URL ({text})")
-        return DataError(f"cannot reach the database {self.name}: {text}")
+        return DatabaseAway(f"cannot reach the database {self.name}: {text}")
 
 
 def _parameters(url: str) -> dict[str, Any]:

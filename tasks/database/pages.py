@@ -52,7 +52,8 @@ _MARKS: Final = """
 _LAST_MARK: Final = """
     SELECT time, equity::float8 AS equity, cash::float8 AS cash FROM equity WHERE run_id = %s ORDER BY time DESC LIMIT 1
 """
-# The series are found by steps through the primary key: a DISTINCT would read every bar.
+# The series are found by steps through the primary key: a DISTINCT would read every bar. The module of the bars has the like,
+# but brings the array libraries, 60 MB that the web process does without.
 _BARS: Final = """
     WITH RECURSIVE series AS (
         (SELECT symbol, timeframe FROM market_data ORDER BY symbol, timeframe LIMIT 1)

@@ -51,7 +51,7 @@ def write_down(connection: _Connection, created_by: str) -> None:
 def check(connection: _Connection, name: str) -> None:
     """Raise ConfigurationError where something written down is missing or changed, or a table is of the wrong kind."""
     _check_timescale(connection, name)
-    stored = dict(connection.execute("SELECT name, definition FROM schema_objects").fetchall())
+    stored: dict[str, str] = dict(connection.execute("SELECT name, definition FROM schema_objects").fetchall())
     tables = sorted({key.split()[1].split(".")[0] for key in stored if key.startswith("column ")})
     present = {key: definition for key, definition, _ in connection.execute(_OBJECTS.encode(), _parameters(tables))}
     wrong = sorted(key for key, definition in stored.items() if present.get(key) != definition)

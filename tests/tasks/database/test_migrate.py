@@ -94,7 +94,10 @@ def test_a_failing_migration_leaves_nothing_behind(empty_database: Database, tmp
     ("damage", "told"),
     [
         ("DROP INDEX orders_strategy", "CREATE INDEX orders_strategy ON .*orders"),
-        ("ALTER TABLE fills DROP CONSTRAINT fills_pkey", r"ADD CONSTRAINT fills_pkey PRIMARY KEY \(order_id, filled_lots\)"),
+        (
+            "ALTER TABLE fills DROP CONSTRAINT fills_pkey",
+            r"ADD CONSTRAINT fills_pkey PRIMARY KEY \(order_id, splits, filled_lots\)",
+        ),
         ("ALTER TABLE market_data DROP COLUMN source", "column market_data.source is missing"),
         ("DROP TABLE quarantine", "quarantine.* is missing .*restore a backup|quarantine.*restore a backup"),
         ("DROP TRIGGER keep_bar_revision ON market_data", "CREATE TRIGGER keep_bar_revision"),

@@ -1,0 +1,240 @@
+"""Bars into the database by COPY, and out of it as arrays.
+
+Prices are NUMERIC in the table and float64 in arrays: each float is stored as the shortest decimal that is that float, so
+nothing changes on the way.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+import psycopg
+import pyarrow as pa
+import pyarrow.csv
+from psycopg import sql
+
+from domain.errors import DataError, InputError
+from domain.market import Bars, Timeframe
+from tasks.database.reference import (
+    read_actions,
+    read_gaps,
+    read_instruments,
+    read_quarantine,
+    save_actions,
+    save_gaps,
+    save_instruments,
+    save_quarantine,
+)
+from tasks.database.values import microseconds, moment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from tasks.database.connection import Database
+
+    type _Connection = psycopg.Connection[tuple[Any, ...]]
+
+__all__ = [
+    "BarStatistics",
+    "LastBar",
+    "UpsertCount",
+    "bar_statistics",
+    "last_bar_times",
+    "last_bars",
+    "read_actions",
+    "read_bars",
+    "read_gaps",
+    "read_instruments",
+    "read_quarantine",
+    "save_actions",
+    "save_gaps",
+    "save_instruments",
+    "save_quarantine",
+    "upsert_bars",
+]
+
+_ROWS_A_BATCH: Final = 200_000
+_COPY_BYTES: Final = 1 << 20
+_WAIT_FOR_OTHER: Final = "10min"
+_COLUMNS: Final = "symbol, timeframe, time, open, high, low, close, volume, source"
+
+# One writer of bars at a time: two could both believe that a bar is new.
+_ALONE: Final = "SELECT pg_advisory_xact_lock(hashtextextended('market_data', 0))"
+_ANY: Final = "SELECT EXISTS (SELECT FROM market_data WHERE symbol = %s AND timeframe = %s AND time BETWEEN %s AND %s)"
+_UPSERT: Final = f"""
+WITH stored AS (
+    INSERT INTO market_data AS m ({_COLUMNS}) SELECT {_COLUMNS} FROM staging
+    ON CONFLICT (symbol, timeframe, time) DO UPDATE SET open = excluded.open, high = excluded.high, low = excluded.low,
+        close = excluded.close, volume = excluded.volume, source = excluded.source
+    WHERE (m.open, m.high, m.low, m.close, m.volume)
+        IS DISTINCT FROM (excluded.open, excluded.high, excluded.low, excluded.close, excluded.volume)
+    RETURNING xmax = 0 AS new)
+SELECT count(*) FILTER (WHERE new), count(*) FILTER (WHERE NOT new) FROM stored"""  # noqa: S608 - column names of this module
+
+_SELECT: Final = """SELECT time, open::float8, high::float8, low::float8, close::float8, coalesce(volume::float8, 'NaN')
+FROM market_data WHERE symbol = {symbol} AND timeframe = {timeframe}"""
+
+# The series are found by steps through the primary key: a DISTINCT would read every bar.
+_SERIES: Final = """
+WITH RECURSIVE series AS (
+    (SELECT symbol, timeframe FROM market_data ORDER BY symbol, timeframe LIMIT 1)
+    UNION ALL
+    SELECT next.symbol, next.timeframe FROM series CROSS JOIN LATERAL (
+        SELECT symbol, timeframe FROM market_data
+        WHERE (symbol, timeframe) > (series.symbol, series.timeframe) ORDER BY symbol, timeframe LIMIT 1) AS next),
+latest AS (
+    SELECT series.symbol, series.timeframe, bar.time FROM series CROSS JOIN LATERAL (
+        SELECT time FROM market_data WHERE symbol = series.symbol AND timeframe = series.timeframe
+        ORDER BY time DESC LIMIT 1) AS bar)
+"""
+_LAST_TIMES: Final = _SERIES + "SELECT symbol, timeframe, time FROM latest ORDER BY symbol, timeframe"  # noqa: S608 - constants of this module
+_STATISTICS: Final = _SERIES + "SELECT (SELECT count(*) FROM market_data), count(DISTINCT symbol), max(time) FROM latest"  # noqa: S608 - as above
+
+_FIELDS: Final = ("open", "high", "low", "close", "volume")
+# A row of binary COPY: the number of fields, then length and value of each.
+_ROW: Final = np.dtype(
+    [("fields", ">i2"), ("time_length", ">i4"), ("time", ">i8")]
+    + [item for name in _FIELDS for item in ((f"{name}_length", ">i4"), (name, ">f8"))]
+)
+_HEADER_BYTES: Final = 19
+_TRAILER_BYTES: Final = 2
+_POSTGRES_EPOCH: Final = 946_684_800_000_000  # 2000-01-01 in microseconds since 1970
+
+
+class UpsertCount(NamedTuple):
+    """What became of the bars given."""
+
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+
+    def plus(self, other: UpsertCount) -> UpsertCount:
+        """Return the sums."""
+        return UpsertCount(self.inserted + other.inserted, self.updated + other.updated, self.unchanged + other.unchanged)
+
+
+class LastBar(NamedTuple):
+    """The start of the last bar of a series in UTC microseconds."""
+
+    symbol: str
+    timeframe: str
+    time: int
+
+
+class BarStatistics(NamedTuple):
+    """How many bars of how many symbols are stored, and when the last one starts (None where there is none)."""
+
+    rows: int
+    symbols: int
+    last: datetime | None
+
+
+def upsert_bars(database: Database, bars: Iterable[Bars], source: str) -> UpsertCount:
+    """Store ``bars`` of any symbols in one transaction; equal bars stay, changed ones go to ``bar_revisions`` first.
+
+    Raises DataError, storing nothing, where times do not increase or a bar is none (high below low, a price of 0 or less, NaN).
+    """
+    count = UpsertCount()
+    try:
+        with database.connect() as connection:
+            connection.execute(f"SET LOCAL lock_timeout = '{_WAIT_FOR_OTHER}'".encode())
+            connection.execute(_ALONE)
+            connection.execute("CREATE TEMP TABLE staging (LIKE market_data INCLUDING DEFAULTS) ON COMMIT DROP")
+            for series in bars:
+                if (np.diff(series.time) <= 0).any():
+                    raise DataError(f"bars of {series.symbol} are not in time order, or one time comes twice: sort them first")
+                for first in range(0, len(series), _ROWS_A_BATCH):
+                    count = count.plus(_store(connection, series.slice(first, first + _ROWS_A_BATCH), source))
+    except psycopg.errors.CheckViolation as error:
+        raise DataError(
+            f"a bar cannot be stored, high, low and prices contradict each other: {error.diag.message_detail}"
+        ) from None
+    return count
+
+
+def read_bars(database: Database, symbol: str, timeframe: Timeframe, start: int | None = None, end: int | None = None) -> Bars:
+    """Return the bars that start from ``start`` to before ``end`` (UTC microseconds), in time order; none where there are none."""
+    query = sql.SQL(_SELECT).format(symbol=sql.Literal(symbol), timeframe=sql.Literal(timeframe.name))
+    if start is not None:
+        query += sql.SQL(" AND time >= {}").format(sql.Literal(moment(start)))
+    if end is not None:
+        query += sql.SQL(" AND time < {}").format(sql.Literal(moment(end)))
+    return _fetch(database, query + sql.SQL(" ORDER BY time"), symbol, timeframe)
+
+
+def last_bars(database: Database, symbol: str, timeframe: Timeframe, count: int) -> Bars:
+    """Return the last ``count`` bars in time order, fewer where fewer are stored."""
+    if count < 1:
+        raise InputError(f"{count} bars cannot be read: ask for 1 or more")
+    newest = sql.SQL(_SELECT + " ORDER BY time DESC LIMIT {count}").format(
+        symbol=sql.Literal(symbol), timeframe=sql.Literal(timeframe.name), count=sql.Literal(count)
+    )
+    return _fetch(database, sql.SQL("SELECT * FROM ({}) AS newest ORDER BY time").format(newest), symbol, timeframe)
+
+
+def last_bar_times(database: Database) -> list[LastBar]:
+    """Return the last bar of each series, by symbol and timeframe."""
+    with database.connect() as connection:
+        rows = connection.execute(_LAST_TIMES).fetchall()
+    return [LastBar(symbol, timeframe, microseconds(time)) for symbol, timeframe, time in rows]
+
+
+def bar_statistics(database: Database) -> BarStatistics:
+    """Return what is stored; counts every row."""
+    with database.connect() as connection:
+        row = connection.execute(_STATISTICS).fetchone()
+    return BarStatistics(*row) if row else BarStatistics(0, 0, None)
+
+
+def _store(connection: _Connection, bars: Bars, source: str) -> UpsertCount:
+    rows = _csv(bars, source)
+    span = (moment(int(bars.time[0])), moment(int(bars.time[-1])))
+    row = connection.execute(_ANY, (bars.symbol, bars.timeframe.name, *span)).fetchone()
+    if row and not row[0]:
+        _copy(connection, "market_data", rows)  # nothing to compare with: straight in, three times as fast
+        return UpsertCount(inserted=len(bars))
+    _copy(connection, "staging", rows)
+    counted = connection.execute(_UPSERT).fetchone()
+    connection.execute("TRUNCATE staging")
+    inserted, updated = counted or (0, 0)
+    return UpsertCount(inserted, updated, len(bars) - inserted - updated)
+
+
+def _csv(bars: Bars, source: str) -> memoryview:
+    """Return the rows as CSV; Arrow writes each float as the shortest text that is that float."""
+    rows = len(bars)
+    table = pa.table(
+        {
+            "symbol": pa.repeat(bars.symbol, rows),
+            "timeframe": pa.repeat(bars.timeframe.name, rows),
+            "time": pa.array(bars.time).cast(pa.timestamp("us", "UTC")),
+            **{name: pa.array(getattr(bars, name)) for name in _FIELDS[:4]},
+            "volume": pa.array(bars.volume, from_pandas=True),
+            "source": pa.repeat(source, rows),
+        }
+    )
+    sink = pa.BufferOutputStream()
+    pa.csv.write_csv(table, sink, pa.csv.WriteOptions(include_header=False))
+    return memoryview(sink.getvalue())
+
+
+def _copy(connection: _Connection, table: str, rows: memoryview) -> None:
+    with connection.cursor() as cursor, cursor.copy(f"COPY {table} ({_COLUMNS}) FROM STDIN (FORMAT csv)".encode()) as copy:
+        for start in range(0, len(rows), _COPY_BYTES):
+            copy.write(rows[start : start + _COPY_BYTES])
+
+
+def _fetch(database: Database, query: sql.Composable, symbol: str, timeframe: Timeframe) -> Bars:
+    data = bytearray()
+    with (
+        database.connect() as connection,
+        connection.cursor() as cursor,
+        cursor.copy(sql.SQL("COPY ({}) TO STDOUT (FORMAT binary)").format(query)) as copy,
+    ):
+        for row in copy:
+            data += row
+    rows = np.frombuffer(data, _ROW, (len(data) - _HEADER_BYTES - _TRAILER_BYTES) // _ROW.itemsize, _HEADER_BYTES)
+    columns = [rows[name].astype(np.float64) for name in _FIELDS]
+    return Bars(symbol, timeframe, rows["time"].astype(np.int64) + _POSTGRES_EPOCH, *columns)
