@@ -13,15 +13,9 @@ from flows.scheduling import stale
 from tasks import jobs
 
 if TYPE_CHECKING:
-    from prefect.states import State
+    from prefect.client.schemas.objects import State
 
-run_one = task(
-    jobs.backtest_and_store,
-    name="backtest-{strategy}",
-    task_run_name="{strategy}",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-)
+run_one = task(name="backtest-strategy", task_run_name="{strategy}", cache_policy=NO_CACHE)(jobs.backtest_and_store)
 
 
 @flow(name="backtest", flow_run_name="backtest-{engine}", log_prints=False, validate_parameters=True)

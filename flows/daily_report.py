@@ -10,14 +10,12 @@ from prefect.artifacts import acreate_link_artifact, acreate_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
 from flows.scheduling import stale
-from tasks import jobs, report
+from tasks import jobs
 
 if TYPE_CHECKING:
-    from prefect.states import State
+    from prefect.client.schemas.objects import State
 
-write_performance = task(
-    report.write_daily_report, name="write-performance", cache_policy=NO_CACHE, retries=2, retry_delay_seconds=10
-)
+write_performance = task(name="write-performance", cache_policy=NO_CACHE, retries=2, retry_delay_seconds=10)(jobs.report_day)
 
 
 @flow(name="daily-report", flow_run_name="daily-report")
@@ -33,4 +31,4 @@ async def daily_report(run_id: str | None = None) -> dict[str, Any] | State[None
     result = await asyncio.to_thread(write_performance, run_id)
     await acreate_markdown_artifact(markdown=result.markdown, key="daily-report", description="Account and strategies")
     await acreate_link_artifact(link=jobs.dashboard_url(), link_text="Dashboard", key="dashboard")
-    return {"run_id": result.run_id, "strategies": result.strategies}
+    return {"run_id": result.run_id, "equity": result.equity, "strategies": len(result.strategies)}

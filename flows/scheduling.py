@@ -5,7 +5,6 @@ After a pause of the machine all missed slots start at once. Only the latest due
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from prefect.client.orchestration import get_client
@@ -18,10 +17,10 @@ from prefect.client.schemas.filters import (
 )
 from prefect.context import FlowRunContext
 from prefect.states import Completed
+from prefect.types import DateTime
 
 if TYPE_CHECKING:
-    from prefect.client.schemas.objects import FlowRun
-    from prefect.states import State
+    from prefect.client.schemas.objects import FlowRun, State
 
 
 async def stale() -> State[None] | None:
@@ -41,11 +40,12 @@ async def _due_after(run: FlowRun) -> int:
     """Return how many scheduled runs of the same deployment were due after ``run`` and before now."""
     if run.deployment_id is None or run.expected_start_time is None:
         return 0
-    due = FlowRunFilterExpectedStartTime(after_=run.expected_start_time, before_=datetime.now(UTC))
+    due = FlowRunFilterExpectedStartTime(after_=run.expected_start_time, before_=DateTime.now("UTC"))
     async with get_client() as client:
         found = await client.read_flow_runs(
             flow_run_filter=FlowRunFilter(expected_start_time=due, id=FlowRunFilterId(not_any_=[run.id])),
             deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[run.deployment_id])),
             limit=100,
         )
-    return sum(bool(other.auto_scheduled) and other.expected_start_time > run.expected_start_time for other in found)
+    slot = run.expected_start_time
+    return sum(bool(other.auto_scheduled and other.expected_start_time and other.expected_start_time > slot) for other in found)

@@ -32,7 +32,7 @@ from tasks.session_host import AlreadyRunning, Hosted
 from tasks.session_plan import plan_session
 
 if TYPE_CHECKING:
-    from prefect.states import State
+    from prefect.client.schemas.objects import State
 
 PROGRESS_SECONDS = 10.0
 
@@ -47,7 +47,7 @@ async def trade_session(
     feed: str = "replay",
     speed: Annotated[float, Field(gt=0)] | Literal["max"] | None = None,
     initial_cash: Annotated[float, Field(gt=0)] | None = None,
-) -> State[dict[str, Any]]:
+) -> State[None]:
     """Trade on paper until the feed ends; a session that was killed goes on where its journal ends.
 
     Args:
@@ -99,8 +99,12 @@ async def _show(hosted: Hosted) -> None:
 
 def follow(hosted: Hosted) -> None:
     """Run the flow in this thread, beside the session, until both have ended."""
+
+    async def run() -> None:
+        await trade_session(list(hosted.plan.strategies), list(hosted.plan.symbols), hosted.plan.feed, return_state=True)
+
     with session_host.hosting(hosted):
-        asyncio.run(trade_session(list(hosted.plan.strategies), list(hosted.plan.symbols), hosted.plan.feed, return_state=True))
+        asyncio.run(run())
 
 
 def main() -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.backtest import BacktestRequest, run_backtest
 from tasks.database.results import save_backtest
+from tasks.report import DailyReport, daily_report
 from tasks.session_plan import Wishes
 from tasks.settings import installation, load_settings
 from tasks.system_database import join_database
@@ -77,9 +78,7 @@ def backtest_and_store(strategy: str, wanted: Wanted | None = None) -> dict[str,
             settings=place.settings,
         )
         result = run_backtest(request, database=place.database)
-        stored = save_backtest(
-            place.database, result.document, result.fills, result.trades, result.equity, origin="flow"
-        )
+        stored = save_backtest(place.database, result.document, result.fills, result.trades, result.equity, origin="flow")
     metrics = result.document["metrics"]
     return {
         "id": stored,
@@ -91,6 +90,12 @@ def backtest_and_store(strategy: str, wanted: Wanted | None = None) -> dict[str,
         "trades": result.document["trades"],
         "warnings": len(result.document["warnings"]),
     }
+
+
+def report_day(run_id: str | None = None) -> DailyReport:
+    """Write the performance of a trading run, the latest where none is named, and return the report."""
+    with workspace("report") as place:
+        return daily_report(place.database, run_id)
 
 
 def _percent(fraction: float | None) -> str:

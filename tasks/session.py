@@ -10,13 +10,17 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+import numpy as np
 
 from domain.commands import Stop
 from domain.errors import TradingError
 from domain.event_bus import EventBus
 from domain.events import BarsClosed, OrderAccepted, OrderRequested, RunFinished
+from domain.timeline import CLOSE, schedule
 from tasks.brokers.paper import PaperBroker
 from tasks.database import commands, runs
 from tasks.database.connection import UNAVAILABLE
@@ -63,19 +67,25 @@ class Session:
         self.plan = plan
         self.run_id: str | None = None
         self.done = 0
-        """Instants of closing bars behind us in this life."""
-        self.progress = 0.0
-        """The share of the feed behind us, between 0 and 1."""
+        """Instants of closing bars behind us, over all lives of the run."""
+        self.total = int(np.count_nonzero(schedule(plan.history).kind == CLOSE))
         self._database = database
         self._broker = PaperBroker(plan.spec)
         self._recorder = Recorder(database)
         self._bus: EventBus[JournalEvent] = EventBus(report_failure)
-        for name, observer in {"log": log_event, "system_events": self._recorder, **(observers or {})}.items():
+        self._bus.subscribe("log", log_event)
+        self._bus.subscribe("system_events", self._recorder)
+        for name, observer in (observers or {}).items():
             self._bus.subscribe(name, observer)
         self._stopping = asyncio.Event()
         self._wake = asyncio.Event()
         self._next_poll = 0.0
         self._wait = _FIRST_WAIT
+
+    @property
+    def progress(self) -> float:
+        """The share of the feed behind us, between 0 and 1."""
+        return self.done / self.total if self.total else 1.0
 
     def stop(self, reason: str = "asked to") -> None:
         """Finish the current instant, write the clean stop, and return; the run can be continued later."""
@@ -101,7 +111,7 @@ class Session:
             try:
                 return await self._live()
             except UNAVAILABLE as error:
-                log.error("database away", error=str(error).strip(), again_in_seconds=self._wait)
+                log.warning("database away", error=str(error).strip(), again_in_seconds=self._wait)
                 if self._stopping.is_set():
                     return Outcome(self.run_id or "", "", "stopped", self.done, self.plan.spec.initial_cash)
             await self._pause(self._wait)
@@ -114,7 +124,8 @@ class Session:
         helpers = [asyncio.create_task(self._heartbeat(book.run_id)), asyncio.create_task(self._listen())]
         try:
             restored = await asyncio.to_thread(book.restore)
-            log.info("session trading", run=book.run_id, resumed=book.resumed, account=book.account, cursor=restored.cursor)
+            self.done = restored.closes
+            log.info("session trading", run=book.run_id, account=book.account, instants_done=self.done, of=self.total)
             return await self._trade(book, restored)
         except UNAVAILABLE:
             raise
@@ -151,12 +162,14 @@ class Session:
             place = cursor_of(event)
             followed = self._broker.step(engine, event)
             if followed:
-                await self._commit(book, followed, place)
+                await self._commit(book, followed, place, {bar.symbol: bar.close for bar in event.bars})
             self.done += isinstance(event, BarsClosed)
         return True
 
-    async def _commit(self, book: Book, events: list[JournalEvent], place: tuple[int, int]) -> None:
-        await asyncio.to_thread(book.append, events, place)
+    async def _commit(
+        self, book: Book, events: list[JournalEvent], place: tuple[int, int], marks: Mapping[str, float] | None = None
+    ) -> None:
+        await asyncio.to_thread(book.append, events, place, marks)
         self._wait = _FIRST_WAIT
         for event in events:
             await self._bus.publish(event)
@@ -178,10 +191,8 @@ class Session:
 
     async def _pause(self, seconds: float) -> None:
         """Sleep, but wake for a command or a stop."""
-        try:
+        with suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), seconds)
-        except TimeoutError:
-            pass
 
     async def _obey(self, book: Book, engine: Engine, place: tuple[int, int]) -> None:
         for wish in await asyncio.to_thread(commands.pending, self._database, book.account):
@@ -198,8 +209,11 @@ class Session:
 
     async def _listen(self) -> None:
         """Wake the loop when a command is asked for."""
-        async for _ in self._database.notifications("commands"):
-            self._wake.set()
+        while True:
+            with suppress(*UNAVAILABLE):
+                async for _ in self._database.notifications(commands.CHANNEL):
+                    self._wake.set()
+            await asyncio.sleep(POLL_SECONDS)
 
     # How it ends, and what is seen meanwhile
 

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any
 
 from domain.engine import Engine
-from domain.errors import InvariantViolated
+from domain.errors import DataError, InvariantViolated
 from domain.events import BarsClosed, EquityMarked, OrderFilled, RunFinished, RunStarted
 from domain.ledger import EquityRow, LedgerRow, equity_sha256, ledger_sha256
 from domain.targets import StreamedTargets
 from domain.timeline import CLOSE, OPEN, market_events
 from tasks.database import journal, runs
+from tasks.database.bars import save_instruments
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from domain.events import JournalEvent, MarketEvent
     from tasks.database.connection import Database
     from tasks.session_plan import SessionPlan
 
 type Cursor = tuple[int, int]
-
-REPLAY_ACCOUNT: Final = "replay-"
 
 
 def cursor_of(event: MarketEvent) -> Cursor:
@@ -39,6 +38,8 @@ class Restored:
     feed: Iterator[MarketEvent]
     cursor: Cursor | None
     finished: bool
+    closes: int
+    """Instants of closing bars that the journal has answered."""
 
 
 class Book:
@@ -47,38 +48,51 @@ class Book:
     def __init__(self, database: Database, plan: SessionPlan) -> None:
         self._database = database
         self._plan = plan
+        save_instruments(database, plan.spec.instruments)
         with runs.exclusive(database, plan.configuration):
-            self.run_id, self.resumed = self._find_or_create()
-            # A replay is an account of its own, kept when it resumes.
-            self.account = f"{REPLAY_ACCOUNT}{self.run_id}" if plan.feed.startswith("replay") else plan.account
+            run = self._find_or_create()
+            self.run_id, self.account = str(run["run_id"]), str(run["account"])
             self._writer = journal.Writer(database, self.account)
             self._writer.__enter__()
         self.cursor: Cursor | None = journal.cursor(database, self.run_id)
 
-    def _find_or_create(self) -> tuple[str, bool]:
+    def _find_or_create(self) -> dict[str, Any]:
+        """Return the unfinished run of this configuration, or a new one; a replay is an account of its own."""
         plan = self._plan
         unfinished = runs.find_unfinished(self._database, plan.configuration)
         if unfinished is not None:
-            return str(unfinished["run_id"]), True
-        created = runs.create_run(
+            return unfinished
+        run_id = runs.create_run(
             self._database,
             configuration_sha=plan.configuration,
             broker=plan.broker,
             feed=plan.feed,
             account=plan.account,
-            strategies=list(plan.strategies),
+            strategies=plan.strategies,
             initial_cash=plan.spec.initial_cash,
             first_bar=plan.history.first_time,
+            configuration={
+                "symbols": plan.symbols,
+                "timeframe": plan.spec.timeframe.name,
+                "last_bar": plan.history.last_time,
+                "dataset_id": plan.dataset,
+            },
         )
-        return str(created), False
+        created = runs.read_run(self._database, run_id)
+        if created is None:
+            raise DataError(f"run {run_id} was removed while it began: start it again")
+        return created
 
     def close(self) -> None:
         """Give the account free."""
         self._writer.__exit__(None, None, None)
 
-    def append(self, events: list[JournalEvent], cursor: Cursor) -> None:
-        """Commit ``events`` and the cursor in one transaction; raise Fenced where another session took over."""
-        self._writer.append(self.run_id, events, cursor)
+    def append(self, events: list[JournalEvent], cursor: Cursor, marks: Mapping[str, float] | None = None) -> None:
+        """Commit ``events`` and the cursor in one transaction; raise Fenced where another session took over.
+
+        ``marks`` are prices by symbol, for what the tables show of positions.
+        """
+        self._writer.append(self.run_id, events, cursor, marks)
         self.cursor = cursor
 
     def restore(self) -> Restored:
@@ -93,17 +107,19 @@ class Book:
             self.append(events, (first - 1, CLOSE))
         engine.restore(events)
         finished = any(isinstance(event, RunFinished) for event in events)
-        return Restored(engine, self._remaining(engine), self.cursor, finished)
+        feed, closes = self._remaining(engine)
+        return Restored(engine, feed, self.cursor, finished, closes)
 
-    def _remaining(self, engine: Engine) -> Iterator[MarketEvent]:
-        """Show the engine what the journal has answered already; return the rest."""
+    def _remaining(self, engine: Engine) -> tuple[Iterator[MarketEvent], int]:
+        """Show the engine what the journal has answered already; return the rest, and how many closings were answered."""
         feed = market_events(self._plan.history)
+        closes = 0
         for event in feed:
-            if self.cursor is not None and cursor_of(event) <= self.cursor:
-                engine.observe(event)
-            else:
-                return chain((event,), feed)
-        return iter(())
+            if self.cursor is None or cursor_of(event) > self.cursor:
+                return chain((event,), feed), closes
+            engine.observe(event)
+            closes += isinstance(event, BarsClosed)
+        return iter(()), closes
 
     def verify(self, engine: Engine) -> None:
         """Raise InvariantViolated unless folding the journal gives the state in memory."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from domain.errors import AlreadyRunning, ProviderError, TradingError
 from tasks.database import runs
+from tasks.database.connection import UNAVAILABLE
 from tasks.log import get_logger
 from tasks.orchestration import Orchestrator
 from tasks.session import Outcome, Session, run_with_signals
@@ -104,8 +105,14 @@ class Hosted:
     async def note_flow_run(self, flow_run_id: str) -> None:
         """Remember which flow run shows this session, so that a later life can close it."""
         self.flow_run_id = flow_run_id
-        if self._session is not None and self._session.run_id is not None:
-            await asyncio.to_thread(runs.add_flow_run, self._database, self._session.run_id, flow_run_id)
+        while self._run_id is None and not self.done:  # noqa: ASYNC110 - the session is in another thread's loop
+            await asyncio.sleep(0.1)
+        if self._run_id is not None:
+            await asyncio.to_thread(runs.add_flow_run, self._database, self._run_id, flow_run_id)
+
+    @property
+    def _run_id(self) -> str | None:
+        return self._session.run_id if self._session is not None else None
 
     def close_earlier(self, orchestrator: Orchestrator) -> None:
         """Give the flow runs of earlier lives, whose processes could not, their final state."""
@@ -114,6 +121,12 @@ class Hosted:
             for flow_run_id in run["prefect_runs"]:
                 if flow_run_id != self.flow_run_id:
                     orchestrator.settle(flow_run_id, state, f"run {run['run_id']} is {run['state']}; its process ended unreported")
+                    runs.remove_flow_run(self._database, run["run_id"], flow_run_id)
+
+    def forget_flow_run(self) -> None:
+        """Note that the flow run has its final state."""
+        if self._run_id is not None and self.flow_run_id is not None:
+            runs.remove_flow_run(self._database, self._run_id, self.flow_run_id)
 
 
 class Reporter(threading.Thread):
@@ -130,7 +143,7 @@ class Reporter(threading.Thread):
         self._hosted = hosted
         self._orchestrator = orchestrator
         self._follow = follow
-        self._failures = failures
+        self._failures: tuple[type[Exception], ...] = (ProviderError, *UNAVAILABLE, *failures)
         self._leave = threading.Event()
 
     def run(self) -> None:
@@ -153,19 +166,19 @@ class Reporter(threading.Thread):
             self._hosted.close_earlier(self._orchestrator)
             if self._hosted.flow_run_id is None or not self._hosted.done:
                 self._follow(self._hosted)
-                return True
-            return self._close_own()
-        except (ProviderError, *self._failures) as error:
+            self._close_own()
+        except self._failures as error:
             log.warning("session not reported", error=f"{type(error).__name__}: {error}"[:200], again_in_seconds=RETRY_SECONDS)
             return False
+        return True
 
-    def _close_own(self) -> bool:
-        """The flow ran, but could not report its end: report it for it."""
+    def _close_own(self) -> None:
+        """Make sure that the flow run has its final state: a flow that could not report its end is reported for."""
         result = self._hosted.result
         state = "COMPLETED" if isinstance(result, Outcome) else "FAILED"
         message = f"run {result.run_id} {result.state}" if isinstance(result, Outcome) else str(result)
         self._orchestrator.settle(str(self._hosted.flow_run_id), state, message)
-        return True
+        self._hosted.forget_flow_run()
 
 
 def serve(place: Workspace, follow: Callable[[Hosted], None], failures: tuple[type[Exception], ...]) -> int:
@@ -180,7 +193,7 @@ def serve(place: Workspace, follow: Callable[[Hosted], None], failures: tuple[ty
     try:
         outcome = asyncio.run(hosted.trade())
     except TradingError as error:
-        log.error("session ended", error=str(error), exit_code=error.exit_code)
+        log.warning("session ended", error=str(error), exit_code=error.exit_code)
         sys.stderr.write(f"{error}\n")
         reporter.finish(LEAVE_SECONDS, leave)
         return error.exit_code

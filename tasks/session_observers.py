@@ -92,4 +92,4 @@ class Recorder:
 
 def report_failure[E](name: str, event: E, error: Exception) -> None:
     """Say that an observer failed; trading does not notice."""
-    log.error("observer failed", observer=name, event=type(event).__name__, error=repr(error))
+    log.error("observer failed", observer=name, event_type=type(event).__name__, error=repr(error))

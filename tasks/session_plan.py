@@ -98,9 +98,7 @@ def _configuration(spec: RunSpec, feed: str, account: str) -> str:
     kind, _, path = feed.partition(":")
     limits = spec.limits._asdict() if spec.limits is not None else {}
     decisive = {
-        "assignments": [
-            (one.symbol, one.strategy_name, one.strategy.parameters, one.sizing._asdict()) for one in spec.assignments
-        ],
+        "assignments": [(one.symbol, one.strategy_name, one.strategy.parameters, one.sizing._asdict()) for one in spec.assignments],
         "timeframe": spec.timeframe.name,
         "cash": spec.initial_cash,
         "costs": spec.costs._asdict(),
