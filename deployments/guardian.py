@@ -34,7 +34,9 @@ def supervised(data: Path, run: str | None = None) -> Iterator[int]:
 
 
 def _is_postgres_below(process: Path, data: Path) -> bool:
-    return process.joinpath("comm").read_text().strip() == "postgres" and process.joinpath("cwd").readlink().is_relative_to(data)
+    return process.joinpath("comm").read_text() == "postgres\n" and process.joinpath("cwd").readlink().is_relative_to(
+        data / "database"
+    )
 
 
 def is_alive(pid: int) -> bool:
