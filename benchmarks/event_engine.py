@@ -1,0 +1,31 @@
+"""The event engine with the paper broker: bars a CPU second, memory, and whether both grow no faster than the bars."""
+
+from __future__ import annotations
+
+import made_run
+from measure import cpu_seconds, peak_megabytes, show
+
+from tasks.backtest import Run, run_events
+
+BARS = 1_000_000
+
+
+def main() -> None:
+    """Run a tenth, then all of the bars."""
+    rates = []
+    for count in (BARS // 10, BARS):
+        past = made_run.history(count)
+        spec = made_run.spec(past)
+        runs: list[Run] = []
+
+        def work(past: object = past, spec: object = spec, runs: list[Run] = runs) -> None:
+            runs.append(run_events(spec, past))  # type: ignore[arg-type]  # bound early, as the loop goes on
+
+        rates.append(count / cpu_seconds(work))
+        show(f"event engine, {count:,} minute bars, {len(runs[0].fills):,} fills", rates[-1], "bars/CPU s", at_least=300_000)
+    show("event engine, rate at 1,000,000 against 100,000 bars", 100 * rates[1] / rates[0], "%", at_least=80)
+    show("event engine, peak memory of the process", peak_megabytes(), "MB", below=400)
+
+
+if __name__ == "__main__":
+    main()
