@@ -77,7 +77,7 @@ def plan_order(
     bounded = bound_by_limits(wanted.lots, kept, price, account.equity, account.other_exposure, lots_per_unit, limits)
     lots, breach, value, bound = bounded.lots - held, bounded.breach, bounded.value, bounded.bound
     if lots > 0:
-        paid = payable_lots(lots, price, cost_rate, account.spendable, lots_per_unit)
+        paid = max(payable_lots(lots, price, cost_rate, account.spendable, lots_per_unit), -held)  # covering a short passes whole
         if paid < lots:
             breach, value, bound = Breach.CASH.value, lots / lots_per_unit * price * (1.0 + cost_rate), account.spendable
             lots = paid

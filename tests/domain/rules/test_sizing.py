@@ -17,7 +17,7 @@ BITCOIN = 100_000_000
 
 def test_fixed_quantity_is_its_number_times_the_target() -> None:
     """100 x 0.5 are 50 shares, whatever equity and price are."""
-    assert size(Sizing(QUANTITY, 100.0), 0.5, 1.0, 999.0, 0.001, 1) == Size(50, 50.0, False)
+    assert size(Sizing(QUANTITY, 100.0), 0.5, 1.0, 999.0, 0.001, 1) == Size(50, 50.0, missing=False)
 
 
 def test_fixed_fraction_leaves_room_for_the_costs() -> None:
@@ -34,7 +34,7 @@ def test_crypto_is_sized_in_its_smallest_lots() -> None:
 
 def test_a_short_target_is_rounded_towards_zero_too() -> None:
     """-0.5 x 15 = -7.5: seven lots short, not eight."""
-    assert size(Sizing(QUANTITY, 15.0), -0.5, 1.0, 1.0, 0.0, 1) == Size(-7, -7.5, False)
+    assert size(Sizing(QUANTITY, 15.0), -0.5, 1.0, 1.0, 0.0, 1) == Size(-7, -7.5, missing=False)
 
 
 def test_a_quantity_that_misses_a_whole_lot_by_rounding_is_whole() -> None:
@@ -50,14 +50,14 @@ def test_a_quantity_really_below_a_whole_lot_is_not_rounded_up() -> None:
 
 @given(st.floats(0.0, 1e9), st.sampled_from([1, BITCOIN]))
 def test_whole_lots_follow_the_definition(units: float, lots_per_unit: int) -> None:
-    """n = floor(|q| x U x (1 + 2^-50)), each product rounded once as float64 does."""
+    """It is floor(|q| x U x (1 + 2^-50)), each product rounded once as float64 does."""
     product = units * lots_per_unit * (1.0 + 2.0**-50)
     assert whole_lots(units, lots_per_unit) == floor(Fraction(product))
 
 
 def test_target_zero_asks_for_nothing_even_without_a_price() -> None:
     """Leaving needs no input: no price and no equity do not block it."""
-    assert size(Sizing(FRACTION, 0.95), 0.0, nan, nan, 0.001, 1) == Size(0, 0.0, False)
+    assert size(Sizing(FRACTION, 0.95), 0.0, nan, nan, 0.001, 1) == Size(0, 0.0, missing=False)
 
 
 @pytest.mark.parametrize(
@@ -66,4 +66,4 @@ def test_target_zero_asks_for_nothing_even_without_a_price() -> None:
 )
 def test_a_missing_input_gives_size_zero_and_says_so(equity: float, price: float, value: float) -> None:
     """Without equity, price or a finite rule nothing can be sized."""
-    assert size(Sizing(FRACTION, value), 1.0, equity, price, 0.0, 1) == Size(0, 0.0, True)
+    assert size(Sizing(FRACTION, value), 1.0, equity, price, 0.0, 1) == Size(0, 0.0, missing=True)
