@@ -15,6 +15,7 @@ from domain.hard_checks import examine
 from domain.market import DAY, HOUR, TIMEFRAMES, AssetClass, CorporateAction, Instrument, parse_symbol
 from domain.quality import NO_TIME
 from domain.sessions import session_dates
+from tasks.market_data.provider import Fetched
 from tasks.market_data.tables import check_header, check_is_file, read_rows
 from tasks.market_data.times import usual_step
 
@@ -74,14 +75,37 @@ def load(
     is one of ``asset_class``. ``timeframe`` None infers it. ``zone`` declares what times without an offset mean. ``now``
     (UTC microseconds) makes later bars findings. Raises DataError for a file that cannot be used or has nothing asked for.
     """
+    fetched = fetch(path, symbols, start, end, asset_class=asset_class, instruments=instruments, timeframe=timeframe, zone=zone)
+    known = {instrument.symbol: instrument for instrument in fetched.instruments}
+    checked, findings = examine(fetched.rows, fetched.timeframe, known, now)
+    return FileBars(fetched.timeframe, checked, tuple(findings))
+
+
+def fetch(
+    path: Path,
+    symbols: Collection[str] | None = None,
+    start: date | None = None,
+    end: date | None = None,
+    *,
+    asset_class: AssetClass = AssetClass.EQUITY,
+    instruments: Mapping[str, Instrument] | None = None,
+    timeframe: Timeframe | None = None,
+    zone: str | None = None,
+    actions: Path | None = None,
+) -> Fetched:
+    """Return the rows of a file in arrival order, unchecked, with the splits and dividends of the file ``actions``.
+
+    The other arguments and errors are those of ``load``.
+    """
     rows = read_rows(path, symbols, zone)
     known = {symbol: (instruments or {}).get(symbol) or Instrument.of(symbol, asset_class) for symbol in rows.symbols}
     frame = timeframe or infer_timeframe(rows, str(path))
     rows = _between(rows, frame, known, start, end)
     if len(rows) == 0:
         raise DataError(f"{path} has no bars from {start or 'its start'} to {end or 'its end'}: ask for other dates")
-    checked, findings = examine(rows, frame, known, now)
-    return FileBars(frame, checked, tuple(findings))
+    present = [known[rows.symbols[code]] for code in np.unique(rows.code)]
+    events = read_actions(actions, [instrument.symbol for instrument in present]) if actions is not None else []
+    return Fetched(rows, frame, tuple(present), tuple(events), f"file:{path.name}")
 
 
 def infer_timeframe(rows: Rows, source: str) -> Timeframe:

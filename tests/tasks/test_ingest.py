@@ -1,0 +1,187 @@
+"""Bars into a real database: all of them, once, with what was refused and what is missing."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from domain.errors import DataError, InputError, ProviderError
+from domain.market import TIMEFRAMES, AssetClass, CorporateAction, Instrument, Timeframe
+from domain.quality import Rows
+from domain.sessions import expected_bars
+from tasks.database.bars import last_bars, read_bars
+from tasks.database.reference import read_actions, read_gaps, read_instruments, read_quarantine
+from tasks.ingest import Request, ingest, ingest_shipped
+from tasks.market_data.provider import Fetched
+
+if TYPE_CHECKING:
+    from tasks.database.connection import Database
+
+SHIPPED = Path(__file__).parents[2] / "deployments/data"
+DAILY, HOURLY = TIMEFRAMES["1d"], TIMEFRAMES["1h"]
+NOW = int(np.datetime64("2021-04-01", "us").astype(np.int64))
+HEADER = "time,symbol,open,high,low,close,volume\n"
+
+
+def us(text: str) -> int:
+    """Return an ISO time as UTC microseconds."""
+    return int(np.datetime64(text, "us").astype(np.int64))
+
+
+def write(folder: Path, rows: str) -> Path:
+    """Write a file of bars."""
+    path = folder / "bars.csv"
+    path.write_text(HEADER + rows)
+    return path
+
+
+class Memory:
+    """A provider that gives daily sessions of 2020 and 2021 it was told to have, and fails for others."""
+
+    name = "memory"
+
+    def __init__(self, **closes: float) -> None:
+        self.closes = closes
+        self.asked: list[tuple[str, date | None, date | None]] = []
+
+    def fetch(self, instrument: Instrument, timeframe: Timeframe, start: date | None, end: date | None, now: int) -> Fetched:
+        """Return flat bars at the close of the symbol, all of them finished by ``now``."""
+        assert now == NOW
+        self.asked.append((instrument.symbol, start, end))
+        if instrument.symbol not in self.closes:
+            raise ProviderError(f"nothing for {instrument.symbol}")
+        days = ((day - date(1970, 1, 1)).days for day in (start or date(2020, 1, 2), end or date(2020, 1, 31)))
+        times = expected_bars(*days, timeframe, instrument.calendar)
+        price = np.full(len(times), self.closes[instrument.symbol])
+        rows = Rows((instrument.symbol,), np.zeros(len(times), np.int64), times, price, price, price, price, np.ones(len(times)))
+        action = CorporateAction(instrument.symbol, "2020-01-15", "dividend", 0.5)
+        return Fetched(rows, timeframe, (instrument,), (action,), self.name)
+
+
+def test_shipped_bars_are_stored_exactly_and_a_second_time_changes_nothing(database: Database) -> None:
+    """The first start's data: nine symbols, their actions, their holes; done again it is all there already."""
+    first = ingest_shipped(database, SHIPPED, now=NOW)
+    reports = {one.symbol: one for report in first for one in report.symbols}
+    assert sum(one.inserted for one in reports.values()) == 42_788 + 1_318
+    assert (reports["QQQ"].missing, reports["EEM"].missing, reports["SPY"].missing) == (1_588, 1, 0)
+    assert reports["SPY"].first == "1998-01-02T05:00:00Z"
+    assert len(read_actions(database, sorted(reports))) == 588
+    assert read_instruments(database)["BTC-USD"] == Instrument.of("BTC-USD", AssetClass.CRYPTO)
+    assert {row["symbol"] for row in read_gaps(database)} == {"BTC-USD", "EEM", "QQQ"}
+    second = ingest_shipped(database, SHIPPED, now=NOW)
+    again = [one for report in second for one in report.symbols]
+    assert sum(one.inserted + one.updated for one in again) == 0
+    assert sum(one.unchanged for one in again) == 42_788 + 1_318
+    assert len(read_bars(database, "SPY", DAILY)) == 5_849
+
+
+def test_bad_rows_are_quarantined_with_their_values_once(database: Database, tmp_path: Path) -> None:
+    """Good rows are stored whatever stands beside them; each reason is kept, and reading the file again adds none."""
+    path = write(
+        tmp_path,
+        "2018-07-02T04:00:00Z,BADX,10,12,9,11,1000\n"
+        "2018-07-03T04:00:00Z,BADX,10,9,12,11,-5\n"
+        "2018-07-05T04:00:00Z,BADX,10,12,9,11,1000\n"
+        "2018-07-05T04:00:00Z,BADX,10,12,9,11,1000\n"
+        "2018-07-05T04:00:00Z,BADX,10,12,9,11.5,1000\n"
+        "2099-07-05T04:00:00Z,BADX,10,12,9,11,1000\n",
+    )
+    kinds = ["high_low_crossed", "volume_negative", "duplicate_conflicting", "future_timestamp"]
+    for _ in range(2):
+        (report,) = ingest(database, Request(path=path), now=NOW).symbols
+        assert (report.found, report.repeated) == (6, 1)
+        assert report.quarantined == {
+            "high_low_crossed": 1,
+            "volume_negative": 1,
+            "duplicate_conflicting": 1,
+            "future_timestamp": 1,
+        }
+        kept = read_quarantine(database, "BADX")
+        assert [row["kind"] for row in reversed(kept)] == kinds
+        assert len(read_bars(database, "BADX", DAILY)) == 2
+    crossed = next(row for row in kept if row["kind"] == "high_low_crossed")
+    assert (float(crossed["raw"]["high"]), crossed["row"], crossed["source"]) == (9.0, 1, "file:bars.csv")
+
+
+def test_correction_updates_the_bar_and_keeps_what_it_was(database: Database, tmp_path: Path) -> None:
+    """Another file with another close: one bar is updated, and its former version is in the revisions."""
+    rows = "2018-07-02T04:00:00Z,FIXD,10,12,9,11,1000\n2018-07-03T04:00:00Z,FIXD,10,12,9,11,1000\n"
+    ingest(database, Request(path=write(tmp_path, rows)), now=NOW)
+    (report,) = ingest(database, Request(path=write(tmp_path, rows.replace("9,11,1000", "9,11.5,1000", 1))), now=NOW).symbols
+    assert (report.inserted, report.updated, report.unchanged) == (0, 1, 1)
+    assert read_bars(database, "FIXD", DAILY).close.tolist() == [11.5, 11.0]
+    with database.connect() as connection:
+        (close,) = connection.execute("SELECT close::float8 FROM bar_revisions WHERE symbol = 'FIXD'").fetchone() or (None,)
+    assert close == 11.0
+
+
+def test_daily_bars_stamped_at_utc_midnight_are_stored_at_new_york_midnight(database: Database, tmp_path: Path) -> None:
+    """A file of plain dates and one of instants store one bar a session."""
+    dates = write(tmp_path, "2018-07-02,DATE,10,12,9,11,1\n2018-12-03,DATE,10,12,9,11,1\n")
+    ingest(database, Request(path=dates, timeframe=DAILY), now=NOW)
+    again = ingest(database, Request(path=write(tmp_path, "2018-07-02T04:00:00Z,DATE,10,12,9,11,1\n")), now=NOW)
+    assert again.symbols[0].unchanged == 1
+    assert read_bars(database, "DATE", DAILY).time.tolist() == [us("2018-07-02T04:00"), us("2018-12-03T05:00")]
+
+
+@pytest.mark.parametrize("missing", [1, 30, 10_000])
+def test_hole_is_recorded_and_gone_once_it_is_filled(database: Database, tmp_path: Path, missing: int) -> None:
+    """A gap is a fact about what is stored, not about one file."""
+    symbol = f"HOLE{missing}"
+    times = expected_bars(13_880, 17_880, HOURLY, "XNYS")
+    lines = [f"{np.datetime64(int(time), 'us')}Z,{symbol},10,12,9,11,1\n" for time in times]
+    holed = "".join(lines[:50] + lines[50 + missing : 60 + missing])
+    (report,) = ingest(database, Request(path=write(tmp_path, holed)), now=NOW).symbols
+    assert (report.timeframe, report.gaps, report.missing, report.flagged) == ("1h", 1, missing, {"missing_bars": 1})
+    (gap,) = read_gaps(database, symbol)
+    assert gap["missing"] == missing
+    (filled,) = ingest(database, Request(path=write(tmp_path, "".join(lines[: 60 + missing]))), now=NOW).symbols
+    assert (filled.inserted, filled.gaps) == (missing, 0)
+    assert read_gaps(database, symbol) == []
+
+
+def test_bar_inside_a_holiday_is_stored_and_flagged(database: Database, tmp_path: Path) -> None:
+    """Improbable is not impossible."""
+    rows = "2018-07-03T04:00:00Z,HOLI,10,12,9,11,1\n2018-07-04T04:00:00Z,HOLI,10,12,9,11,1\n"
+    (report,) = ingest(database, Request(path=write(tmp_path, rows)), now=NOW).symbols
+    assert (report.inserted, report.flagged) == (2, {"off_calendar": 1})
+
+
+def test_file_without_a_possible_row_fails_and_keeps_the_rows(database: Database, tmp_path: Path) -> None:
+    """Nothing to trade on is a failure, but what came is not lost."""
+    path = write(tmp_path, "2018-07-03T04:00:00Z,NONE,0,0,0,0,1\n")
+    with pytest.raises(DataError, match=r"nothing was stored from file:bars\.csv: NONE: none of 1 rows"):
+        ingest(database, Request(path=path), now=NOW)
+    assert [row["kind"] for row in read_quarantine(database, "NONE")] == ["zero_price"]
+
+
+def test_provider_that_fails_for_one_symbol_leaves_the_others(database: Database) -> None:
+    """The report says which failed and why; where all fail, so does the ingest."""
+    report = ingest(database, Request(symbols=("MEMA", "GONE")), now=NOW, provider=Memory(MEMA=10.0))
+    assert [(one.symbol, one.inserted) for one in report.symbols] == [("GONE", 0), ("MEMA", 21)]
+    assert report.failed[0].error == "nothing for GONE"
+    assert report.document()["symbols"][1]["symbol"] == "MEMA"
+    assert [action.value for action in read_actions(database, ["MEMA"])] == [0.5]
+    with pytest.raises(ProviderError, match="GONE: nothing for GONE"):
+        ingest(database, Request(symbols=("GONE",)), now=NOW, provider=Memory())
+
+
+def test_provider_is_asked_from_a_week_before_the_last_stored_bar(database: Database) -> None:
+    """Without a start an ingest goes on where the last one ended, and sees late corrections; with one it does as told."""
+    provider = Memory(MEMB=10.0)
+    ingest(database, Request(symbols=("MEMB",)), now=NOW, provider=provider)
+    ingest(database, Request(symbols=("MEMB",), end=date(2020, 2, 14)), now=NOW, provider=provider)
+    ingest(database, Request(symbols=("MEMB",), start=date(2020, 2, 3), end=date(2020, 2, 14)), now=NOW, provider=provider)
+    starts = [start for _, start, _ in provider.asked]
+    assert starts == [None, date(2020, 1, 24), date(2020, 2, 3)]
+    assert last_bars(database, "MEMB", DAILY, 1).time[0] == us("2020-02-14T05:00")
+
+
+def test_request_for_nothing_is_refused(database: Database) -> None:
+    """Neither symbols nor a file."""
+    with pytest.raises(InputError, match="name symbols"):
+        ingest(database, Request(), now=NOW)
