@@ -139,8 +139,8 @@ class Writer:
         self._prices = {row[0]: row[4] for row in held}
 
     def _learn_instruments(self, events: Sequence[JournalEvent]) -> None:
-        """Read the instruments once a symbol trades for the first time."""
-        symbols = {event.symbol for event in events if isinstance(event, OrderRequested | OrderFilled)}
+        """Read the instruments once a symbol trades for the first time, or is held from an earlier life."""
+        symbols = {event.symbol for event in events if isinstance(event, OrderRequested | OrderFilled)} | self._positions.keys()
         if not symbols <= self._lots_per_unit.keys():
             with self._database.connect() as connection:
                 self._lots_per_unit = dict(connection.execute("SELECT symbol, lots_per_unit FROM instruments").fetchall())
