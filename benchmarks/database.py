@@ -45,6 +45,7 @@ def main() -> None:
         measure(Database(arguments.url, application="benchmark"), arguments.millions)
         return
     with tempfile.TemporaryDirectory(prefix="pi5-benchmark-", dir="/var/tmp") as folder:
+        Path(folder).chmod(0o711)  # as root the server runs as another user
         server = EmbeddedServer(Path(folder) / "postgres")
         database = Database(server.start(), application="benchmark")
         try:

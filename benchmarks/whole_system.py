@@ -81,6 +81,7 @@ def memory(environment: dict[str, str]) -> None:
 def main() -> None:
     """Start twice on one data directory; measure memory the second time."""
     folder = Path(tempfile.mkdtemp(prefix="pi5-benchmark-", dir="/var/tmp"))
+    folder.chmod(0o711)  # as root the database runs as another user
     ports = {"PI5_WEB_PORT": str(free_port()), "PI5_PREFECT_PORT": str(free_port())}
     environment = {**os.environ, **ports, "PI5_DATA": str(folder / "data")}
     try:
