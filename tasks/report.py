@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,8 @@ from domain.events import CorporateActionApplied, EquityMarked, OrderFilled, Run
 from domain.market import Timeframe
 from domain.performance import equity_points, max_drawdown, periods_a_year, sharpe, simple_returns, win_rate
 from domain.trades import FillRow, SplitRow, round_trips
-from tasks.database import journal, performance, runs
+from tasks.database import journal, runs
+from tasks.database.results import save_performance
 from tasks.history import from_database, from_file
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ def daily_report(database: Database, run_id: str | None = None) -> DailyReport:
         raise DataError(f"run {run['run_id']} has seen no bar close yet: report it later")
     last = marked[-1]
     reports = strategy_reports(events, _history(database, run), run["strategies"])
-    performance.save(database, last.bar_time, reports)
+    save_performance(database, last.bar_time, {one.strategy: asdict(one) for one in reports})
     text = _markdown(run, last, marked[0], reports)
     return DailyReport(run["run_id"], last.bar_time, last.equity, last.cash, reports, text)
 

@@ -55,7 +55,7 @@ def wait_for(url: str, records: int, process: subprocess.Popen[str]) -> None:
 
 def test_session_killed_at_random_instants_ends_with_the_hashes_of_one_never_killed(url: str, configuration: Path) -> None:
     """Kill -9 anywhere loses nothing and repeats nothing: the journal decides where a restart goes on."""
-    chance = random.Random(20240229)
+    chance = random.Random(20240229)  # noqa: S311 - a test repeats its chance
     expected = sessions.expected(load_settings(configuration, {})).document
     assert expected["fills"] > 50, "too little happens for the test to mean something"
     killed = 0
