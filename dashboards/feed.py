@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 SHORTEST_SECONDS: Final = 0.5  # between two readings while the journal grows
 LONGEST_SECONDS: Final = 3.0  # between two readings while nothing is announced
 RETRY_SECONDS: Final = 1.5
-CHANNELS: Final = ("journal", "system_events")
+CHANNELS: Final = ("journal", "system_events", "backtests")
 ANSWER_LIMIT_MS: Final = 8000  # a query slower than this counts as no answer
 
 

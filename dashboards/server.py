@@ -62,9 +62,7 @@ def create_app(place: Installation) -> ASGIApp:
     app.add_exception_handler(TradingError, _unavailable)
     pn.config.throttled = True
     prefect = orchestration.ui_url(place)
-    add_applications(
-        {"/": lambda: overview_page(lambda: feed.snapshot, feed.backtest, prefect)}, app=app, title="Pi 5 Trading", ico_path="none"
-    )
+    add_applications({"/": lambda: overview_page(lambda: feed.snapshot, feed.backtest, prefect)}, app=app, title="Pi 5 Trading")
     return LocalOnly(SafeHeaders(StaticCache(app)))
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from fastapi import APIRouter
-from fastapi.responses import JSONResponse  # noqa: TC002 - FastAPI reads the annotation when a route is declared
+from fastapi.responses import FileResponse, JSONResponse
 
 from dashboards.api.encoding import answer
 from tasks.health import status
@@ -16,10 +17,17 @@ if TYPE_CHECKING:
     from tasks.database.connection import Database
     from tasks.settings import Installation
 
+ICON: Final = Path(__file__).parents[1] / "assets" / "favicon.svg"
+
 
 def system_routes(feed: Feed, installation: Installation, database: Database) -> APIRouter:
     """Return the routes."""
     router = APIRouter()
+
+    @router.get("/favicon.ico", include_in_schema=False)
+    def icon() -> FileResponse:
+        """Return the sign in the browser's tab."""
+        return FileResponse(ICON, media_type="image/svg+xml", headers={"cache-control": "public, max-age=86400"})
 
     @router.get("/health")
     def health() -> JSONResponse:
