@@ -1,0 +1,101 @@
+"""The flows against a real Prefect server and a real database."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+
+from flows.backtest import backtest
+from flows.daily_report import daily_report
+from flows.ingest import ingest_bars
+from flows.trade_session import trade_session
+from tasks.settings import load_settings
+from tests import sessions
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from prefect.client.schemas.objects import State
+
+pytestmark = pytest.mark.prefect
+
+
+async def artifacts(state: State[Any]) -> dict[str | None, Any]:
+    """Return the artifacts of a finished flow run by key."""
+    wanted = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[state.state_details.flow_run_id]))
+    async with get_client() as client:
+        found = await client.read_artifacts(artifact_filter=wanted)
+    return {artifact.key: artifact.data for artifact in found}
+
+
+def rows(url: str, query: str) -> list[tuple[Any, ...]]:
+    """Return what ``query`` gives."""
+    with psycopg.connect(url) as connection:
+        return connection.execute(query.encode()).fetchall()
+
+
+async def test_ingest_of_a_file_stores_its_bars_and_shows_a_table(place: Path, embedded_url: str) -> None:
+    """Bars of a file are in the database after the run, and the run shows what became of each symbol."""
+    state = await ingest_bars(provider="file", path=str(place / "bars.csv"), return_state=True)
+    assert state.is_completed(), state
+    assert rows(embedded_url, "SELECT symbol, count(*) FROM market_data GROUP BY 1 ORDER BY 1") == [
+        ("IBM", 60),
+        ("QQQ", 60),
+        ("SPY", 60),
+    ]
+    shown = await artifacts(state)
+    assert '"inserted": 60' in shown["ingest"] or "'inserted': 60" in str(shown["ingest"])
+    assert "dashboard" in shown
+
+
+async def test_ingest_twice_changes_nothing(place: Path, embedded_url: str) -> None:
+    """The flow is idempotent: the second run stores no bar again."""
+    for _ in range(2):
+        state = await ingest_bars(provider="file", path=str(place / "bars.csv"), return_state=True)
+        assert state.is_completed(), state
+    result = await state.aresult()
+    assert [row["unchanged"] for row in result] == [60, 60, 60]
+    assert rows(embedded_url, "SELECT count(*) FROM bar_revisions") == [(0,)]
+
+
+async def test_ingest_without_a_path_fails_and_says_what_is_missing(place: Path) -> None:
+    """A form filled in halfway is refused with the field's name."""
+    state = await ingest_bars(provider="file", return_state=True)
+    assert state.is_failed()
+    assert "path" in str(state.message)
+
+
+async def test_backtest_stores_one_result_a_strategy(place: Path, embedded_url: str) -> None:
+    """Each enabled strategy is back-tested on the stored bars with the configuration, and kept."""
+    await ingest_bars(provider="file", path=str(place / "bars.csv"), return_state=True)
+    state = await backtest(return_state=True)
+    assert state.is_completed(), state
+    stored = rows(embedded_url, "SELECT strategy, origin FROM backtests ORDER BY strategy")
+    assert stored == [("buy_and_hold", "flow"), ("moving_average_crossover", "flow"), ("rsi_mean_reversion", "flow")]
+    assert "backtests" in await artifacts(state)
+
+
+async def test_session_flow_trades_to_the_end_with_the_hashes_of_the_backtest(place: Path, embedded_url: str) -> None:
+    """The flow hosts a session when nobody else does; its run row carries the fingerprints."""
+    state = await trade_session(feed=f"replay:{place / 'bars.csv'}", speed="max", return_state=True)
+    assert (state.name, state.is_completed()) == ("Finished", True), state
+    expected = sessions.expected(load_settings(place / "config.yaml", {})).document
+    stored = rows(embedded_url, "SELECT state, ledger_sha256, equity_sha256 FROM runs ORDER BY created_at DESC LIMIT 1")
+    assert stored == [("finished", expected["ledger_sha256"], expected["equity_sha256"])]
+    assert expected["ledger_sha256"] in (await artifacts(state))["session"]
+
+
+async def test_daily_report_writes_one_row_a_strategy_once(place: Path, embedded_url: str) -> None:
+    """The report is idempotent, and its Markdown names every strategy."""
+    await trade_session(feed=f"replay:{place / 'bars.csv'}", speed="max", return_state=True)
+    for _ in range(2):
+        state = await daily_report(return_state=True)
+        assert state.is_completed(), state
+    stored = rows(embedded_url, "SELECT strategy_name, total_return FROM strategy_performance ORDER BY 1")
+    assert [name for name, _ in stored] == ["buy_and_hold", "moving_average_crossover", "rsi_mean_reversion"]
+    text = (await artifacts(state))["daily-report"]
+    assert all(name in text for name, _ in stored)
