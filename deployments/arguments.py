@@ -20,6 +20,7 @@ LATER: Final = (
 )  # fmt: skip
 """Commands of the contract that are not there yet."""
 
+ASSET_CLASSES: Final = ("equity", "crypto", "fx")
 TIMEFRAMES: Final = ("1m", "5m", "15m", "30m", "1h", "4h", "1d")
 
 
@@ -113,6 +114,8 @@ def _research(command: Callable[[str, str], Parser]) -> None:
     ingest.add_argument("--symbols", type=symbols, help="separated by commas; those of the configuration when left out")
     _span(ingest)
     ingest.add_argument("--file", type=path, help="a CSV or Parquet file of bars")
+    ingest.add_argument("--actions", type=path, help="a CSV file of splits and dividends")
+    ingest.add_argument("--asset-class", choices=ASSET_CLASSES, default="equity", help="of symbols not known yet (equity)")
     _config(ingest)
     _backtest(command("backtest", "run one back-test"))
     results = command("results", "list the stored back-tests, or show one")
@@ -136,7 +139,7 @@ def _backtest(parser: Parser) -> None:
     parser.add_argument("--account", choices=("cash", "margin"), default="cash", help="cash")
     parser.add_argument("--borrow-rate", type=number, help="not there yet: it belongs to the margin account")
     parser.add_argument("--actions", type=path, help="a CSV file of splits and dividends")
-    parser.add_argument("--asset-class", choices=("equity", "crypto", "fx"), help="equity when left out and unknown")
+    parser.add_argument("--asset-class", choices=ASSET_CLASSES, help="equity when left out and unknown")
     parser.add_argument(
         "--engine", choices=("kernel", "event"), default="kernel", help="compiled loop or event engine: same results"
     )

@@ -10,11 +10,11 @@ import sys
 from typing import TYPE_CHECKING
 
 import psycopg
-from tasks.database.bars import last_bars
 
 from domain.errors import TradingError
 from domain.market import Timeframe
 from tasks.database import migrate, results
+from tasks.database.bars import last_bars
 from tasks.settings import installation, load_settings
 from tasks.system_database import join_database
 

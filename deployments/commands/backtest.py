@@ -116,7 +116,7 @@ def results(arguments: argparse.Namespace) -> int:
             if arguments.json:
                 print_json(document)
             else:
-                _print(document.get("document", document), arguments.id)
+                _print(document, arguments.id)
             return 0
         rows = stored_results.list_backtests(database)
     if arguments.json:

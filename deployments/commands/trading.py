@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from deployments.output import print_pairs
+from deployments.output import complain, print_pairs, print_table
 from domain.errors import InputError, nearest
+from domain.market import AssetClass, Timeframe
 from tasks import log
 from tasks.settings import installation, load_settings
 from tasks.system_database import open_database
@@ -13,7 +15,56 @@ from tasks.system_database import open_database
 if TYPE_CHECKING:
     import argparse
 
+    from tasks.ingest_report import IngestReport
+
 BROKERS = ("paper", "alpaca", "interactive_brokers")
+PROVIDERS = ("yahoo", "file")
+
+
+def ingest(arguments: argparse.Namespace) -> int:
+    """Bring bars into the database and say what became of every row; 1 where a symbol failed."""
+    from tasks import ingest as steps  # noqa: PLC0415 - other commands of this module need none of it
+
+    settings = load_settings(arguments.config)
+    provider = arguments.provider or ("file" if arguments.file else settings.data_providers.primary)
+    if provider not in PROVIDERS:
+        raise InputError(f"provider {provider[:40]!r} is unknown: {nearest(provider, PROVIDERS)}allowed are {', '.join(PROVIDERS)}")
+    if (provider == "file") != (arguments.file is not None):
+        raise InputError("--file PATH and --provider file go together, and with no other provider")
+    configured = tuple(sorted({symbol for entry in settings.enabled for symbol in entry.symbols}))
+    place = installation()
+    request = steps.Request(
+        provider=provider,
+        symbols=arguments.symbols or (None if arguments.file else configured),
+        timeframe=Timeframe.parse(arguments.timeframe) if arguments.timeframe else None,
+        start=_date(arguments.start),
+        end=_date(arguments.end),
+        path=arguments.file,
+        actions=arguments.actions,
+        asset_class=AssetClass(arguments.asset_class),
+        cache=place.data / "cache",
+    )
+    if request.start and request.end and request.start > request.end:
+        raise InputError(f"--start {request.start} is after --end {request.end}")
+    with open_database(place, "ingest") as database:
+        report = steps.ingest(database, request)
+    _print_report(report)
+    return 1 if report.failed else 0
+
+
+def _date(text: str | None) -> date | None:
+    return None if text is None else date.fromisoformat(text)
+
+
+def _print_report(report: IngestReport) -> None:
+    columns = ("symbol", "timeframe", "found", "inserted", "updated", "unchanged", "quarantined", "gaps", "first", "last")
+    rows = []
+    for one in report.symbols:
+        held = (one.found, one.inserted, one.updated, one.unchanged, sum(one.quarantined.values()), one.gaps)
+        rows.append((one.symbol, one.timeframe, *held, one.first, one.last))
+    print_table(columns, rows)
+    for one in report.failed:
+        complain(f"./pi5: no bars of {one.symbol}: {one.error}")
 
 
 def trade(arguments: argparse.Namespace) -> int:
