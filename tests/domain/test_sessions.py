@@ -56,7 +56,7 @@ def test_local_midnight_and_open_of_every_day_equal_the_time_zone_database() -> 
     first = date(1976, 1, 1)
     every = [first + timedelta(n) for n in range(60 * 365)]
     numbers = np.array([(day - date(1970, 1, 1)).days for day in every], np.int64)
-    for hours in (0, 9, 16):
+    for hours in (0, 4, 9, 16):
         expected = [int(datetime(day.year, day.month, day.day, hours, tzinfo=NEW_YORK).timestamp()) * 1_000_000 for day in every]
         assert np.array_equal(at_local(numbers, hours * HOUR), expected)
 

@@ -82,6 +82,7 @@ def test_symbols_come_in_code_point_order_and_only_those_asked_for(tmp_path: Pat
     """The order of the file does not matter; a symbol in lower case is normalised."""
     rows = "".join(f"2018-07-0{day},{symbol},10,12,9,11,5\n" for symbol in ("spy", "BRK.B", "AAPL") for day in (2, 3))
     path = csv_file(tmp_path, rows)
+    assert read_rows(path).symbols == ("AAPL", "BRK.B", "SPY")
     assert [bars.symbol for bars in read_file(path)] == ["AAPL", "BRK.B", "SPY"]
     assert [bars.symbol for bars in read_file(path, ["SPY", "AAPL"])] == ["AAPL", "SPY"]
 
