@@ -55,6 +55,7 @@ async def ingest_bars(
     start: date | None = None,
     end: date | None = None,
     path: str | None = None,
+    actions: str | None = None,
 ) -> list[dict[str, Any]] | State[Any]:
     """Fetch bars, check every row, and store them; rows that cannot be true go to the quarantine with the reason.
 
@@ -65,12 +66,13 @@ async def ingest_bars(
         start: First session; empty to begin where the stored bars end.
         end: Last session; empty for all there is.
         path: CSV or Parquet file on this machine, for provider file.
+        actions: CSV of its corporate actions; empty for corporate_actions.csv beside it, where there is one.
     """
     outdated = await stale()
     if outdated is not None:
         return outdated
     with jobs.workspace("ingest") as place:
-        wanted = ingest_job.request(place, provider, symbols, timeframe, (start, end), path)
+        wanted = ingest_job.request(place, provider, symbols, timeframe, (start, end), path, actions)
         reports = await (_from_file(place, wanted) if wanted.path else _from_provider(place, wanted))
     rows = ingest_job.rows(reports)
     await acreate_table_artifact(table=rows, key="ingest", description="What became of each symbol's rows")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from domain.errors import InputError, ProviderError, TradingError
 from domain.market import Timeframe
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from tasks.jobs import Workspace
 
 
+ACTIONS_NAME: Final = "corporate_actions.csv"
+
+
 def request(
     place: Workspace,
     provider: str,
@@ -24,10 +27,16 @@ def request(
     timeframe: str | None,
     dates: tuple[date | None, date | None],
     path: str | None,
+    actions: str | None = None,
 ) -> Request:
-    """Return what to bring in; without symbols those of the configuration's strategies. InputError for a file without path."""
+    """Return what to bring in; without symbols those of the configuration's strategies, or all of a file.
+
+    ``actions`` None takes ``corporate_actions.csv`` beside the file where it is there. InputError for a file without path.
+    """
     if provider == "file" and not path:
         raise InputError("provider file needs the path of a file of bars")
+    beside = Path(path).with_name(ACTIONS_NAME) if path else None
+    given = Path(actions) if actions else beside if beside is not None and beside.is_file() else None
     configured = sorted({symbol for entry in place.settings.enabled for symbol in entry.symbols})
     return Request(
         provider=provider,
@@ -36,6 +45,7 @@ def request(
         start=dates[0],
         end=dates[1],
         path=Path(path) if path else None,
+        actions=given,
     )
 
 
