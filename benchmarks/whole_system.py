@@ -41,7 +41,9 @@ def answers(address: str) -> bool:
 def start(environment: dict[str, str]) -> tuple[subprocess.Popen[bytes], float]:
     """Start the system and return it with the seconds until its page answered."""
     begin = time.monotonic()
-    process = subprocess.Popen([ROOT / "pi5", "up", "--offline"], env=environment, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [ROOT / "pi5", "up", "--offline"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     while not answers(f"http://127.0.0.1:{environment['PI5_WEB_PORT']}/"):
         if process.poll() is not None or time.monotonic() - begin > 300:
             raise RuntimeError(f"the system does not answer: exit code {process.poll()}")
@@ -51,7 +53,9 @@ def start(environment: dict[str, str]) -> tuple[subprocess.Popen[bytes], float]:
 
 def status(environment: dict[str, str]) -> dict[str, Any]:
     """Return what the system says of itself."""
-    found: dict[str, Any] = json.loads(subprocess.check_output([ROOT / "pi5", "status", "--json"], env=environment))
+    found: dict[str, Any] = json.loads(
+        subprocess.check_output([ROOT / "pi5", "status", "--json"], env=environment, stderr=subprocess.DEVNULL)
+    )
     return found
 
 
