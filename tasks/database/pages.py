@@ -49,6 +49,11 @@ _MARKS: Final = """
     SELECT time, equity::float8, cash::float8 FROM equity
     WHERE run_id = %s AND time > coalesce(%s::timestamptz, '-infinity') ORDER BY time
 """
+_JOURNAL_END: Final = "SELECT coalesce(max(seq), 0) AS seq FROM journal WHERE run_id = %s"
+_TURNS: Final = """
+    SELECT seq, type, time, payload FROM journal
+    WHERE run_id = %s AND seq > %s AND type IN ('LimitBreached', 'TradingHalted', 'TradingResumed') ORDER BY seq
+"""
 _LAST_MARK: Final = """
     SELECT time, equity::float8 AS equity, cash::float8 AS cash FROM equity WHERE run_id = %s ORDER BY time DESC LIMIT 1
 """
@@ -78,7 +83,7 @@ _BACKTEST: Final = """
 """
 _DOCUMENT: Final = "SELECT id, created_at, origin, document FROM backtests WHERE id = %s"
 _EVENTS: Final = """
-    SELECT id, "timestamp", event_type, module, level, message FROM system_events ORDER BY id DESC LIMIT %s
+    SELECT id, "timestamp", event_type, module, level, message, metadata FROM system_events ORDER BY id DESC LIMIT %s
 """
 
 
@@ -125,6 +130,12 @@ def equity_marks(
         cursor.itersize = CHUNK
         cursor.execute(_MARKS.encode(), (run_id, after))
         yield from cursor
+
+
+def turns(connection: Connection[Any], run_id: str, after: int) -> tuple[list[Row], int]:
+    """Return the halts, resumptions and limits met after journal number ``after``, and the number where the journal ends."""
+    end = _one(connection, _JOURNAL_END, run_id) or {"seq": after}
+    return _rows(connection, _TURNS, run_id, after), int(end["seq"])
 
 
 def newest_backtests(connection: Connection[Any], limit: int) -> list[Row]:

@@ -69,28 +69,36 @@ def server_user(cluster: Path, place: Path) -> ServerUser:
         raise ConfigurationError("setpriv is missing: install the package util-linux")
     if uid != 0:
         return ServerUser(str(uid), uid, os.getegid(), ())
-    entry = _unprivileged(cluster)
-    become = ("setpriv", f"--reuid={entry.pw_uid}", f"--regid={entry.pw_gid}", "--clear-groups")
-    for prefix in (become, (*become, *_PASS_DIRECTORIES)):
-        user = ServerUser(entry.pw_name, entry.pw_uid, entry.pw_gid, prefix)
+    name = _unprivileged(cluster)
+    for user in candidates(name):
         if user.run("test", "-x", place).returncode == 0:
             return user
     raise ConfigurationError(
-        f"PostgreSQL does not run as root, and user {entry.pw_name} cannot reach {place}: set PI5_DATA to a place it can "
+        f"PostgreSQL does not run as root, and user {name} cannot reach {place}: set PI5_DATA to a place it can "
         f"enter, such as /var/lib/pi5, or open the directories above with chmod o+x"
     )
 
 
-def _unprivileged(cluster: Path) -> pwd.struct_passwd:
+def candidates(name: str) -> tuple[ServerUser, ServerUser]:
+    """Return the user ``name`` without any right, and with the one to pass closed directories."""
+    entry = pwd.getpwnam(name)
+    become = ("setpriv", f"--reuid={entry.pw_uid}", f"--regid={entry.pw_gid}", "--clear-groups")
+    return (
+        ServerUser(name, entry.pw_uid, entry.pw_gid, become),
+        ServerUser(name, entry.pw_uid, entry.pw_gid, (*become, *_PASS_DIRECTORIES)),
+    )
+
+
+def _unprivileged(cluster: Path) -> str:
     try:
         owner = cluster.stat().st_uid
     except FileNotFoundError:
         owner = 0
     if owner != 0:
-        return pwd.getpwuid(owner)
+        return pwd.getpwuid(owner).pw_name
     for name in _UNPRIVILEGED:
         try:
-            return pwd.getpwnam(name)
+            return pwd.getpwnam(name).pw_name
         except KeyError:
             continue
     raise ConfigurationError("PostgreSQL does not run as root and there is no user pi5 or nobody: run useradd --system pi5")
@@ -98,20 +106,30 @@ def _unprivileged(cluster: Path) -> pwd.struct_passwd:
 
 def reachable_programs(programs: Path, user: ServerUser, place: Path) -> Path:
     """Return ``programs``, or their copy under ``place`` where ``user`` cannot run them where they are."""
-    if not user.prefix or user.run(programs / "postgres", "--version").returncode == 0:
+    if not user.prefix or _runs(programs, user):
         return programs
+    installation, package = programs.parent, programs.parents[1]
     version = subprocess.run([programs / "postgres", "--version"], check=True, capture_output=True, text=True).stdout  # noqa: S603 - our own program
     copy = place / f"postgresql-{version.split()[-1]}"
     if not copy.exists():
-        new = copy.with_suffix(".new")
+        new = copy.with_name(copy.name + ".new")
         shutil.rmtree(new, ignore_errors=True)
-        # Headers and static libraries serve compilers only.
-        shutil.copytree(programs.parent, new, ignore=shutil.ignore_patterns("include", "*.a", "pkgconfig", "pgxs"))
+        # Headers and static libraries serve compilers only. The programs find the libraries beside their package.
+        useless = shutil.ignore_patterns("include", "*.a", "pkgconfig", "pgxs")
+        shutil.copytree(installation, new / package.name / installation.name, ignore=useless)
+        libraries = package.with_name(f"{package.name}.libs")
+        if libraries.exists():
+            shutil.copytree(libraries, new / libraries.name)
         subprocess.run(["chmod", "-R", "a+rX", new], check=True)  # noqa: S603, S607 - fixed command of the base system
         new.rename(copy)
-    if user.run(copy / "bin/postgres", "--version").returncode != 0:
-        raise ConfigurationError(f"user {user.name} cannot run the programs in {copy}: is {place} mounted noexec?")
-    return copy / "bin"
+    copied = copy / package.name / installation.name / "bin"
+    if not _runs(copied, user):
+        raise ConfigurationError(f"user {user.name} cannot run the programs in {copied}: is {place} mounted noexec?")
+    return copied
+
+
+def _runs(programs: Path, user: ServerUser) -> bool:
+    return all(user.run(programs / name, "--version").returncode == 0 for name in ("initdb", "postgres"))
 
 
 def initialise(cluster: Path, programs: Path, user: ServerUser, superuser: str) -> None:

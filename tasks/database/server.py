@@ -77,9 +77,10 @@ class EmbeddedServer:
 
     @property
     def socket_directory(self) -> Path:
-        """Where the socket is: in the data directory, or a short name elsewhere where that would be too long."""
+        """Where the socket is: in the data directory, or under a short name elsewhere where clients could not use that path."""
         place = self.data_dir / "socket"
-        if len(os.fsencode(place / _SOCKET)) <= _LONGEST_SOCKET:
+        # A comma separates hosts in a client's list of them.
+        if len(os.fsencode(place / _SOCKET)) <= _LONGEST_SOCKET and "," not in str(place):
             return place
         short = hashlib.sha256(os.fsencode(self.data_dir)).hexdigest()[:16]
         return Path("/run" if os.geteuid() == 0 else "/tmp") / f"pi5-{os.geteuid()}-{short}"  # noqa: S108 - made 0700 and its owner checked
@@ -261,8 +262,7 @@ class EmbeddedServer:
 
     def _last_words(self) -> str:
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
-        telling = [line for line in lines if any(word in line for word in ("FATAL", "PANIC", "ERROR", "setpriv"))]
-        return (telling or lines or ["it said nothing"])[-1]
+        return " / ".join(lines[-2:]) or "it said nothing"
 
 
 def _quoted(value: str) -> str:
