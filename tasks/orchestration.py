@@ -184,6 +184,11 @@ class Orchestrator:
         """Return the state type of a run: SCHEDULED, PENDING, RUNNING, COMPLETED, FAILED, CRASHED, CANCELLED ..."""
         return str(self._request("GET", f"/flow_runs/{flow_run_id}")["state_type"])
 
+    def recent_runs(self, flow: str, limit: int = 20) -> list[tuple[str, str]]:
+        """Return id and state type of the latest runs of ``flow``, newest first."""
+        body = {"flows": {"name": {"any_": [flow]}}, "sort": "START_TIME_DESC", "limit": limit}
+        return [(run["id"], run["state_type"]) for run in self._request("POST", "/flow_runs/filter", body)]
+
     def set_state(self, flow_run_id: str, state: str, message: str) -> None:
         """Report what became of a run whose process could not."""
         body = {"state": {"type": state, "name": state.capitalize(), "message": message}, "force": True}

@@ -14,13 +14,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
 from domain.commands import Stop
 from domain.errors import TradingError
 from domain.event_bus import EventBus
 from domain.events import BarsClosed, OrderAccepted, OrderRequested, RunFinished
-from domain.timeline import CLOSE, schedule
 from tasks.brokers.paper import PaperBroker
 from tasks.database import commands, runs
 from tasks.database.connection import UNAVAILABLE
@@ -68,7 +65,7 @@ class Session:
         self.run_id: str | None = None
         self.done = 0
         """Instants of closing bars behind us, over all lives of the run."""
-        self.total = int(np.count_nonzero(schedule(plan.history).kind == CLOSE))
+        self.total = 0
         self._database = database
         self._broker = PaperBroker(plan.spec)
         self._recorder = Recorder(database)
@@ -85,7 +82,7 @@ class Session:
     @property
     def progress(self) -> float:
         """The share of the feed behind us, between 0 and 1."""
-        return self.done / self.total if self.total else 1.0
+        return self.done / self.total if self.total else 0.0
 
     def stop(self, reason: str = "asked to") -> None:
         """Finish the current instant, write the clean stop, and return; the run can be continued later."""
@@ -124,7 +121,7 @@ class Session:
         helpers = [asyncio.create_task(self._heartbeat(book.run_id)), asyncio.create_task(self._listen())]
         try:
             restored = await asyncio.to_thread(book.restore)
-            self.done = restored.closes
+            self.done, self.total = restored.closes, restored.total
             log.info("session trading", run=book.run_id, account=book.account, instants_done=self.done, of=self.total)
             return await self._trade(book, restored)
         except UNAVAILABLE:

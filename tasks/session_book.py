@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from domain.engine import Engine
 from domain.errors import DataError, InvariantViolated
 from domain.events import BarsClosed, EquityMarked, OrderFilled, RunFinished, RunStarted
-from domain.ledger import EquityRow, LedgerRow, equity_sha256, ledger_sha256
+from domain.ledger import EquityRow, LedgerRow, dataset_id, equity_sha256, ledger_sha256
 from domain.targets import StreamedTargets
-from domain.timeline import CLOSE, OPEN, market_events
+from domain.timeline import CLOSE, OPEN, market_events, schedule
 from tasks.database import journal, runs
-from tasks.database.bars import save_instruments
+from tasks.database.reference import save_instruments
+from tasks.log import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from domain.events import JournalEvent, MarketEvent
+    from domain.timeline import History
     from tasks.database.connection import Database
     from tasks.session_plan import SessionPlan
+
+log = get_logger(__name__)
 
 type Cursor = tuple[int, int]
 
@@ -41,6 +47,9 @@ class Restored:
     closes: int
     """Instants of closing bars that the journal has answered."""
 
+    total: int
+    """All instants of closing bars of the run."""
+
 
 class Book:
     """One run, held by this process alone: nothing is true before ``append`` has returned."""
@@ -52,6 +61,7 @@ class Book:
         with runs.exclusive(database, plan.configuration):
             run = self._find_or_create()
             self.run_id, self.account = str(run["run_id"]), str(run["account"])
+            self._history = _as_begun(plan.history, run)
             self._writer = journal.Writer(database, self.account)
             self._writer.__enter__()
         self.cursor: Cursor | None = journal.cursor(database, self.run_id)
@@ -108,11 +118,12 @@ class Book:
         engine.restore(events)
         finished = any(isinstance(event, RunFinished) for event in events)
         feed, closes = self._remaining(engine)
-        return Restored(engine, feed, self.cursor, finished, closes)
+        total = int(np.count_nonzero(schedule(self._history).kind == CLOSE))
+        return Restored(engine, feed, self.cursor, finished, closes, total)
 
     def _remaining(self, engine: Engine) -> tuple[Iterator[MarketEvent], int]:
         """Show the engine what the journal has answered already; return the rest, and how many closings were answered."""
-        feed = market_events(self._plan.history)
+        feed = market_events(self._history)
         closes = 0
         for event in feed:
             if self.cursor is None or cursor_of(event) > self.cursor:
@@ -133,6 +144,18 @@ class Book:
         events = list(journal.load(self._database, self.run_id))
         units = {instrument.symbol: instrument.lots_per_unit for instrument in self._plan.spec.instruments}
         return ledger_sha256(_fills(events, units)), equity_sha256(_equity(events))
+
+
+def _as_begun(history: History, run: Mapping[str, Any]) -> History:
+    """Return the bars between the run's first and last, as they were when it began: what came later is another run's."""
+    first, last = run["first_bar"], run["configuration"]["last_bar"]
+    bars = tuple(
+        one.slice(int(one.time.searchsorted(first)), int(one.time.searchsorted(last, side="right"))) for one in history.bars
+    )
+    begun = replace(history, bars=bars)
+    if dataset_id(begun) != run["configuration"]["dataset_id"]:
+        log.warning("bars changed since the run began", run=run["run_id"], meaning="it no longer equals a back-test of the bars")
+    return begun
 
 
 def _fills(events: Iterable[JournalEvent], units: dict[str, int]) -> Iterator[LedgerRow]:

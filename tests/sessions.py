@@ -53,10 +53,10 @@ def write_bars(path: Path, count: int, symbols: tuple[str, ...] = ("IBM", "QQQ",
     return path
 
 
-def write_configuration(folder: Path, bars: Path, strategies: str = STRATEGIES) -> Path:
+def write_configuration(folder: Path, bars: Path, strategies: str = STRATEGIES, speed: float | str = "max") -> Path:
     """Write a configuration that trades ``bars``; return its path."""
     path = folder / "config.yaml"
-    path.write_text(f"session: {{feed: 'replay:{bars}', speed: max}}\nstrategies:{strategies}", encoding="utf-8")
+    path.write_text(f"session: {{feed: 'replay:{bars}', speed: {speed}}}\nstrategies:{strategies}", encoding="utf-8")
     return path
 
 

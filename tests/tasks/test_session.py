@@ -1,0 +1,246 @@
+"""The session's loop: the same book as the back-test, commands from the database, a database that goes and comes back."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+
+from domain.commands import Flatten, Halt, Resume, Stop
+from domain.errors import AlreadyRunning, InputError
+from domain.events import EquityMarked, OrderFilled, OrderRequested, TradingHalted
+from tasks.database import commands, journal
+from tasks.database.connection import Database
+from tasks.session import Session, trade
+from tasks.session_plan import SessionPlan, Wishes, parse_speed, plan_session
+from tasks.settings import load_settings
+from tests import sessions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from domain.commands import AnyCommand
+    from domain.events import JournalEvent
+    from tasks.session import Outcome
+    from tests.conftest import DatabaseServer
+
+BARS = 90
+
+
+@pytest.fixture
+def database(embedded_server: DatabaseServer) -> Iterator[Database]:
+    """A fresh database for one test."""
+    name = embedded_server.create()
+    made = Database(embedded_server.url(name), application="session")
+    yield made
+    made.close()
+    embedded_server.drop(name)
+
+
+@pytest.fixture(scope="module")
+def configuration(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three strategies on 90 real daily bars of three symbols."""
+    folder = tmp_path_factory.mktemp("session")
+    return sessions.write_configuration(folder, sessions.write_bars(folder / "bars.csv", BARS))
+
+
+def plan(configuration: Path, database: Database, speed: str = "max") -> SessionPlan:
+    """Return the plan of the configuration."""
+    return plan_session(load_settings(configuration, {}), database, Wishes(speed=parse_speed(speed)))
+
+
+def events(database: Database, outcome: Outcome) -> list[JournalEvent]:
+    """Return the run's journal."""
+    return list(journal.load(database, outcome.run_id))
+
+
+def when(count: int, act: Callable[[], object]) -> Callable[[JournalEvent], None]:
+    """Return an observer that acts once, at the ``count``-th close."""
+    seen = 0
+
+    def observe(event: JournalEvent) -> None:
+        nonlocal seen
+        if isinstance(event, EquityMarked):
+            seen += 1
+            if seen == count:
+                act()
+
+    return observe
+
+
+def run_with_commands(database: Database, wanted: SessionPlan, wishes: dict[int, AnyCommand]) -> Outcome:
+    """Trade to the end; at the n-th close ask for ``wishes[n]`` as a person at the page does, and wait until it is seen."""
+    session: list[Session] = []
+
+    def ask(command: AnyCommand) -> None:
+        commands.request(database, None, command, "tests")
+        session[0]._next_poll = 0.0
+
+    async def main() -> Outcome:
+        observers = {f"at-{count}": when(count, lambda command=command: ask(command)) for count, command in wishes.items()}
+        session.append(Session(wanted, database, observers))
+        return await session[0].run()
+
+    return asyncio.run(main())
+
+
+def test_session_ends_with_the_hashes_of_the_event_backtest(database: Database, configuration: Path) -> None:
+    """Streaming the bars one by one decides and books what the back-test did over all of them."""
+    expected = sessions.expected(load_settings(configuration, {})).document
+    outcome = trade(plan(configuration, database), database)
+    assert outcome.state == "finished"
+    assert (outcome.ledger_sha256, outcome.equity_sha256) == (expected["ledger_sha256"], expected["equity_sha256"])
+    assert outcome.equity == expected["final_equity"]
+    assert outcome.instants == BARS
+
+
+def test_finished_session_started_again_is_a_new_run_in_an_account_of_its_own(database: Database, configuration: Path) -> None:
+    """A replay can be repeated; its second account knows nothing of the first."""
+    first, second = (trade(plan(configuration, database), database) for _ in range(2))
+    assert first.run_id != second.run_id
+    assert (first.account, second.account) == (f"replay-{first.run_id}", f"replay-{second.run_id}")
+    assert first.ledger_sha256 == second.ledger_sha256
+
+
+def test_stopped_session_goes_on_where_it_stopped(database: Database, configuration: Path) -> None:
+    """Stop ends the session after its instant; the next start continues the run to the hashes of one never stopped."""
+    expected = sessions.expected(load_settings(configuration, {})).document
+    stopped = run_with_commands(database, plan(configuration, database), {30: Stop("enough")})
+    assert stopped.state == "stopped"
+    assert 30 <= stopped.instants < BARS
+    ended = trade(plan(configuration, database), database)
+    assert (ended.run_id, ended.state, ended.instants) == (stopped.run_id, "finished", BARS)
+    assert (ended.ledger_sha256, ended.equity_sha256) == (expected["ledger_sha256"], expected["equity_sha256"])
+
+
+def test_halt_refuses_every_later_entry_until_resume(database: Database, configuration: Path) -> None:
+    """A halt is latched in the journal: exits go on, entries wait for a person."""
+    halted = run_with_commands(database, plan(configuration, database), {20: Halt("a person said so")})
+    told = events(database, halted)
+    at = next(number for number, event in enumerate(told) if isinstance(event, TradingHalted))
+    later = [event for event in told[at:] if isinstance(event, OrderRequested)]
+    assert all(event.side < 0 for event in later), "an entry after the halt"
+    assert commands.pending(database, halted.account) == []
+    resumed = run_with_commands(database, plan(configuration, database), {20: Halt("stop"), 40: Resume("go on")})
+    told = events(database, resumed)
+    at = next(number for number, event in enumerate(told) if isinstance(event, TradingHalted))
+    assert any(isinstance(event, OrderRequested) and event.side > 0 for event in told[at:]), "no entry after the resume"
+
+
+def test_halted_session_that_is_started_again_is_still_halted(database: Database, configuration: Path) -> None:
+    """A restart is no resume."""
+    wanted = plan(configuration, database)
+    first = run_with_commands(database, wanted, {20: Halt("a person said so"), 21: Stop("and stop")})
+    assert first.state == "stopped"
+    ended = trade(wanted, database)
+    told = events(database, ended)
+    at = next(number for number, event in enumerate(told) if isinstance(event, TradingHalted))
+    assert not any(isinstance(event, OrderRequested) and event.side > 0 for event in told[at:])
+
+
+def test_flatten_closes_every_position_at_the_next_open(database: Database, configuration: Path) -> None:
+    """After flatten nothing is held, and each closing fill says why."""
+    outcome = run_with_commands(database, plan(configuration, database), {40: Flatten("a person said so")})
+    closing = [event for event in events(database, outcome) if isinstance(event, OrderFilled) and event.reason == "flatten"]
+    assert closing
+    with psycopg.connect(database.url) as connection:
+        held = connection.execute("SELECT count(*) FROM positions WHERE lots <> 0 AND account = %s", (outcome.account,)).fetchone()
+    assert held == (0,)
+
+
+def test_session_outlives_a_database_that_drops_its_connections(database: Database, configuration: Path) -> None:
+    """Connections cut three times: the session locks, loads and goes on, and nothing is lost or booked twice."""
+    expected = sessions.expected(load_settings(configuration, {})).document
+
+    def cut() -> None:
+        with psycopg.connect(database.url, autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE application_name = 'pi5 session' AND datname = current_database()"
+            )
+
+    async def main() -> Outcome:
+        observers = {f"cut-{count}": when(count, cut) for count in (10, 25, 60)}
+        return await Session(plan(configuration, database), database, observers).run()
+
+    outcome = asyncio.run(main())
+    assert outcome.state == "finished"
+    assert (outcome.ledger_sha256, outcome.equity_sha256) == (expected["ledger_sha256"], expected["equity_sha256"])
+    with psycopg.connect(database.url) as connection:
+        epochs = connection.execute("SELECT epoch FROM writers").fetchone()
+    assert epochs == (4,)
+
+
+def test_observer_that_raises_harms_nothing(database: Database, configuration: Path) -> None:
+    """Who listens cannot stop who trades."""
+
+    def broken(event: JournalEvent) -> Any:
+        raise ValueError(f"cannot stand {type(event).__name__}")
+
+    assert trade(plan(configuration, database), database, {"broken": broken}).state == "finished"
+
+
+def test_second_session_in_the_same_database_is_refused(database: Database, configuration: Path) -> None:
+    """While one holds the account, another start of the same configuration says who holds it."""
+    wanted = plan(configuration, database, "30")
+
+    async def main() -> None:
+        first = Session(wanted, database)
+        running = asyncio.create_task(first.run())
+        while first.run_id is None or first.done < 3:  # noqa: ASYNC110 - the session offers no event for it
+            await asyncio.sleep(0.02)
+        with pytest.raises(AlreadyRunning, match="another session"):
+            await Session(wanted, database).run()
+        first.stop()
+        assert (await running).state == "stopped"
+
+    asyncio.run(main())
+
+
+def test_pace_is_one_instant_of_closes_per_bar_a_second(database: Database, configuration: Path) -> None:
+    """Speed 20 shows about 20 instants in a second, however many symbols close at each."""
+    session = Session(plan(configuration, database, "20"), database)
+
+    async def main() -> None:
+        running = asyncio.create_task(session.run())
+        while session.done < 2:  # noqa: ASYNC110 - the session offers no event for it
+            await asyncio.sleep(0.01)
+        before = session.done
+        await asyncio.sleep(1.0)
+        assert 14 <= session.done - before <= 22
+        session.stop()
+        await running
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "fast", "nan", "inf", ""])
+def test_speed_that_is_no_positive_number_is_refused(text: str) -> None:
+    """``--speed`` says what is allowed."""
+    with pytest.raises(InputError, match="bars a second"):
+        parse_speed(text)
+
+
+def test_plans_of_the_same_decisions_have_the_same_configuration_whatever_the_speed(
+    database: Database, configuration: Path
+) -> None:
+    """The run of a restarted session is found though its speed was changed; other cash makes another run."""
+    settings = load_settings(configuration, {})
+    slow, fast = (plan_session(settings, database, Wishes(speed=speed)) for speed in (1.0, 100.0))
+    rich = plan_session(settings, database, Wishes(initial_cash=1e6))
+    assert slow.configuration == fast.configuration != rich.configuration
+
+
+def test_run_goes_on_with_the_bars_it_began_with_though_more_came_meanwhile(database: Database, tmp_path: Path) -> None:
+    """Bars loaded between a stop and a restart belong to the next run: the ledger stays that of the first bars."""
+    bars = sessions.write_bars(tmp_path / "bars.csv", 60)
+    configuration = sessions.write_configuration(tmp_path, bars)
+    expected = sessions.expected(load_settings(configuration, {})).document
+    run_with_commands(database, plan(configuration, database), {20: Stop("enough")})
+    sessions.write_bars(bars, 80)
+    ended = trade(plan(configuration, database), database)
+    assert (ended.state, ended.instants) == ("finished", 60)
+    assert (ended.ledger_sha256, ended.equity_sha256) == (expected["ledger_sha256"], expected["equity_sha256"])
