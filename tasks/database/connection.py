@@ -22,6 +22,18 @@ POOL_SIZE: Final = 5
 _LOCK_TIMEOUT: Final = "5s"
 _CONNECT_SECONDS: Final = 10
 _RETRY_SECONDS: Final = 0.5
+_SCHEMES: Final = ("postgresql", "postgres", "postgresql+psycopg")
+_FOREIGN: Final = (
+    "mysql",
+    "sqlite",
+    "http",
+    "https",
+    "postgresql+asyncpg",
+    "postgresql+psycopg2",
+    "timescaledb",
+    "jdbc:postgresql",
+)
+_ALLOWED: Final = "allowed is postgresql://user:password@host:port/name"
 
 # What a server or resolver says when waiting cannot help, and what to do about it.
 _FINAL: Final = {
@@ -165,10 +177,12 @@ class Database:
 
 def _parameters(url: str) -> dict[str, Any]:
     scheme, _, rest = url.partition("://")
-    if scheme not in {"postgresql", "postgres", "postgresql+psycopg"} or not rest:
-        raise ConfigurationError(f"DATABASE_URL begins with {scheme[:20]!r}: allowed is postgresql://user:password@host:port/name")
+    if scheme not in _SCHEMES or not rest:
+        # What stands before :// is shown only where it cannot be a secret.
+        shown = f"begins with {scheme}://" if rest and scheme in _FOREIGN else "is no PostgreSQL URL"
+        raise ConfigurationError(f"DATABASE_URL {shown}: {_ALLOWED}")
     try:
         return dict(conninfo_to_dict(f"postgresql://{rest}"))
     except psycopg.ProgrammingError:
         # The parser's message quotes the URL with its password.
-        raise ConfigurationError("DATABASE_URL cannot be read: allowed is postgresql://user:password@host:port/name") from None
+        raise ConfigurationError(f"DATABASE_URL cannot be read: {_ALLOWED}") from None
