@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from tasks.database.connection import Database
     from tasks.settings import Settings
 
+WAITING = "waiting: "
+"""How a line on stderr begins that a person should see at once; the last line of a failure needs no mark."""
+
 _PATIENCE = 60.0
 _MANY = 1000
 
@@ -45,7 +48,8 @@ def main() -> int:
 
 
 def _complain(reason: str) -> None:
-    sys.stderr.write(f"{reason}\n")
+    sys.stderr.write(f"{WAITING}{reason}\n")
+    sys.stderr.flush()
 
 
 def without_bars(database: Database, settings: Settings) -> list[str]:

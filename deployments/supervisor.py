@@ -23,13 +23,14 @@ from domain.errors import TradingError
 from tasks.settings import child_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Sequence
 
     from deployments.processes import Keepable
     from tasks.settings import Installation
 
 ORDER: Final = ("database", "prefect", "worker", "session", "web")
 RECORD: Final = "processes.json"
+NOTE: Final = (sys.executable, "-m", "deployments.note")
 _TICK: Final = 0.5
 _HOUSEKEEPING: Final = 30.0
 
@@ -43,6 +44,7 @@ class Supervisor:
         self._run = secrets.token_hex(8)
         self._kept: dict[str, Keepable] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._notes: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
         self._guardian: subprocess.Popen[bytes] | None = None
         self._pipe = -1
@@ -112,32 +114,57 @@ class Supervisor:
                 self._record()
                 return
             delay = child.next_delay()
-            self._say(
-                f"{child.name} ended ({_how(child.exit_code)}); starting it again in {delay:g} s, see ./pi5 logs {child.name}"
-            )
+            how = _how(child.exit_code)
+            self._say(f"{child.name} ended ({how}); starting it again in {delay:g} s, see ./pi5 logs {child.name}")
             await asyncio.sleep(delay)
             try:
                 await child.start()
             except (OSError, TradingError) as error:
                 self._say(f"{child.name} does not start: {error}")
+            else:
+                self._note(f"{child.name} had ended ({how}) and was started again")
             self._record()
 
-    async def once(self, command: list[str], log: str) -> bytes:
-        """Run a short-lived process and return its standard output; raise TradingError with its last line where it fails."""
+    def _note(self, message: str) -> None:
+        """Write ``message`` to the system events, which the dashboard shows, in a process of its own; its failure is told."""
+
+        async def write() -> None:
+            try:
+                await self.once((*NOTE, message), "up")
+            except TradingError as error:
+                self._say(f"not in the system events: {error}")
+
+        note = asyncio.create_task(write())
+        self._notes.add(note)
+        note.add_done_callback(self._notes.discard)
+
+    async def once(self, command: Sequence[str], log: str) -> bytes:
+        """Run a short-lived process and return its standard output; raise TradingError with its last line where it fails.
+
+        Its stderr goes to ``log``; a line that begins with ``waiting: `` is told at once.
+        """
         parent = os.getpid()
-        with (self._installation.logs / f"{log}.log").open("ab") as errors:
-            began = errors.tell()
-            process = await asyncio.create_subprocess_exec(
-                *command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, env=self.environment,
-                preexec_fn=lambda: die_with(parent),
-            )  # fmt: skip
-            output, _ = await process.communicate()
-        if process.returncode:
-            said = (self._installation.logs / f"{log}.log").read_bytes()[began:].decode(errors="replace").strip()
-            failure = TradingError(said.splitlines()[-1] if said else f"{' '.join(command[2:])} ended with {process.returncode}")
-            failure.exit_code = process.returncode if process.returncode > 0 else 1
+        process = await asyncio.create_subprocess_exec(
+            *command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=self.environment,
+            preexec_fn=lambda: die_with(parent),
+        )  # fmt: skip
+        output, last = await asyncio.gather(_read(process.stdout), self._told(process.stderr, log))
+        if code := await process.wait():
+            failure = TradingError(last or f"{' '.join(command[1:])} ended ({_how(code)})")
+            failure.exit_code = max(code, 1)
             raise failure
         return output
+
+    async def _told(self, stream: asyncio.StreamReader | None, log: str) -> str:
+        """Copy ``stream`` to a log and return its last line."""
+        last = ""
+        with (self._installation.logs / f"{log}.err").open("ab") as file:
+            while stream and (line := await stream.readline()):
+                file.write(line)
+                last = line.decode(errors="replace").strip() or last
+                if last.startswith("waiting: "):
+                    self._say(last)
+        return last
 
     async def _watch(self) -> None:
         """Keep the guardian alive, reap the adopted, keep logs short."""
@@ -177,9 +204,10 @@ class Supervisor:
 
     async def _stop(self) -> None:
         """End all in reverse order; what does not end in time is killed, and at last every descendant there still is."""
-        for task in self._tasks.values():
+        tasks = [*self._tasks.values(), *self._notes]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         for name in reversed(ORDER):
             if child := self._kept.get(name):
                 await child.end()
@@ -190,6 +218,10 @@ class Supervisor:
         if self._guardian:
             self._guardian.wait()
         (self._installation.run / RECORD).unlink(missing_ok=True)
+
+
+async def _read(stream: asyncio.StreamReader | None) -> bytes:
+    return await stream.read() if stream else b""
 
 
 def _how(code: int | None) -> str:

@@ -77,7 +77,6 @@ class BringUp:
         if can_trade:
             await self._start_session()
         await self._orchestrate()
-        await self._start("worker")
         if not can_trade:
             await self._load_bars(prepared["missing"])
             await self._start_session()
@@ -103,11 +102,16 @@ class BringUp:
         self._tell(f"dashboard   {address}")
 
     async def _orchestrate(self) -> None:
-        """Wait for the Prefect server and give it the deployments; a refusal is told and tried again, for trading goes on."""
+        """Wait for the Prefect server, give it a worker and the deployments.
+
+        A refusal is told and tried again: pages and trading go on without.
+        """
         await _until(self._orchestrator.answers)
+        await asyncio.to_thread(self._orchestrator.prepare)
+        await self._start("worker")
         user, _, _ = sign_in(self._installation).partition(":")
         place = self._installation.data / "secrets" / "prefect-password"
-        self._tell(f"Prefect UI  {ui_url(self._installation)}  sign in with user:password of: echo {user}:$(cat {place})")
+        self._tell(f"Prefect UI  {ui_url(self._installation)}  to sign in, paste what this prints: echo {user}:$(cat {place})")
         while True:
             try:
                 await asyncio.to_thread(deploy, self._installation, self._settings.schedules, self._supervisor.environment)
@@ -119,7 +123,7 @@ class BringUp:
 
     async def _load_bars(self, symbols: list[str]) -> None:
         """Load real bars through the ingest deployment; where nothing comes, say so and try again later."""
-        source = f"the {len(symbols)} symbols shipped with the project" if self._offline else self._settings.data_providers.primary
+        source = "the files shipped with the project" if self._offline else self._settings.data_providers.primary
         while True:
             self._tell(f"loading bars from {source}")
             for parameters in self._ingests(symbols):
@@ -134,17 +138,13 @@ class BringUp:
             await asyncio.sleep(300.0)
 
     def _ingests(self, symbols: list[str]) -> list[dict[str, Any]]:
-        """Return the parameters of each ingest run: one for each timeframe."""
+        """Return the parameters of each ingest run: one for each timeframe; of the shipped files all their symbols."""
         wanted: dict[str, set[str]] = {}
         for entry in self._settings.enabled:
             wanted.setdefault(entry.timeframe, set()).update(set(entry.symbols) & set(symbols))
-        runs = []
-        for timeframe, names in sorted(wanted.items()):
-            parameters: dict[str, Any] = {"symbols": sorted(names), "timeframe": timeframe}
-            if self._offline:
-                parameters |= {"provider": "file", "path": str(SHIPPED / f"equity_{timeframe}.parquet")}
-            runs.append(parameters)
-        return runs
+        if self._offline:
+            return [{"provider": "file", "path": str(SHIPPED / f"equity_{timeframe}.parquet")} for timeframe in sorted(wanted)]
+        return [{"symbols": sorted(names), "timeframe": timeframe} for timeframe, names in sorted(wanted.items()) if names]
 
     async def _backtest(self, strategies: list[str]) -> None:
         """Back-test each strategy as a run of its own, one after the other: each is heavy."""

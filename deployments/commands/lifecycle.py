@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from deployments.lock import UpLock
@@ -42,8 +43,9 @@ def up(arguments: argparse.Namespace) -> int:
         logger = log.get_logger("up")
 
         def tell(text: str) -> None:
-            say(text, now=True)
             logger.info(text)
+            with suppress(BrokenPipeError):  # whoever read our output is gone; the system goes on, and so does its log
+                say(text, now=True)
 
         supervisor = Supervisor(place, tell)
         bring_up = BringUp(supervisor, place, settings, tell, offline=arguments.offline)
