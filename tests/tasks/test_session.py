@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -11,10 +12,12 @@ import pytest
 from domain.commands import Flatten, Halt, Resume, Stop
 from domain.errors import AlreadyRunning, InputError
 from domain.events import EquityMarked, OrderFilled, OrderRequested, TradingHalted
+from tasks.backtest import run_backtest
 from tasks.database import commands, journal
 from tasks.database.connection import Database
+from tasks.ingest import Request, ingest
 from tasks.session import Session, trade
-from tasks.session_plan import SessionPlan, Wishes, parse_speed, plan_session
+from tasks.session_plan import SessionPlan, Wishes, parse_speed, plan_session, session_request
 from tasks.settings import load_settings
 from tests import sessions
 
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from tests.conftest import DatabaseServer
 
 BARS = 90
+ACTIONS = sessions.SHIPPED.with_name("corporate_actions.csv")
 
 
 @pytest.fixture
@@ -243,4 +247,19 @@ def test_run_goes_on_with_the_bars_it_began_with_though_more_came_meanwhile(data
     sessions.write_bars(bars, 80)
     ended = trade(plan(configuration, database), database)
     assert (ended.state, ended.instants) == ("finished", 60)
+    assert (ended.ledger_sha256, ended.equity_sha256) == (expected["ledger_sha256"], expected["equity_sha256"])
+
+
+def test_stopped_session_on_stored_bars_goes_on_over_splits_and_dividends(database: Database, tmp_path: Path) -> None:
+    """Corporate actions of the database reach the books, streamed targets and a restored session as they reach the back-test."""
+    wanted = Request(symbols=("AAPL",), start=date(2013, 11, 1), end=date(2014, 9, 30), path=sessions.SHIPPED, actions=ACTIONS)
+    ingest(database, wanted)
+    path = tmp_path / "config.yaml"
+    path.write_text("session: {feed: replay, speed: max}\nstrategies:\n  - {name: buy_and_hold, symbols: [AAPL]}\n", "utf-8")
+    settings = load_settings(path, {})
+    expected = run_backtest(session_request(settings, "replay", Wishes()), database=database).document
+    assert expected["assumptions"]["corporate_actions"] > 3
+    stopped = run_with_commands(database, plan(path, database), {145: Stop("between ex-date and next close")})
+    assert stopped.state == "stopped"
+    ended = trade(plan(path, database), database)
     assert (ended.ledger_sha256, ended.equity_sha256) == (expected["ledger_sha256"], expected["equity_sha256"])
