@@ -20,6 +20,7 @@ ORDERS_SHOWN: Final = 60
 FILLS_SHOWN: Final = 60
 BACKTESTS_SHOWN: Final = 40
 EVENTS_SHOWN: Final = 40
+STANDING_BREACH: Final = "max_drawdown"  # the others end with their session day
 
 
 class SnapshotReader:
@@ -29,6 +30,8 @@ class SnapshotReader:
         self._run_id = ""
         self._curve = EquityBuffer(0.0)
         self._after: datetime | None = None
+        self._seq = 0
+        self._standing: Row | None = None
 
     def read(self, connection: Connection[Any]) -> Snapshot:
         """Return the state of the database now, as one moment of it; raises psycopg.Error."""
@@ -49,6 +52,7 @@ class SnapshotReader:
                 run={**run, "last_bar": self._after},
                 account=self._account(run),
                 curve=tuple(self._curve.points()),
+                standing_limit=self._standing,
                 positions=tuple(pages.open_positions(connection, run_id)),
                 orders=tuple(pages.newest_orders(connection, run_id, ORDERS_SHOWN)),
                 open_orders=pages.open_order_count(connection, run_id),
@@ -60,9 +64,17 @@ class SnapshotReader:
         if run["run_id"] != self._run_id:
             self._run_id, self._after = run["run_id"], None
             self._curve = EquityBuffer(run["initial_cash"])
+            self._seq, self._standing = 0, None
         for at, equity, cash in pages.equity_marks(connection, self._run_id, self._after):
             self._curve.extend((_mark(at, equity, cash),))
             self._after = at.astimezone(UTC)
+
+        happened, self._seq = pages.turns(connection, self._run_id, self._seq)
+        for row in happened:
+            if row["type"] == "TradingResumed":
+                self._standing = None
+            elif row["payload"].get("breach") == STANDING_BREACH:
+                self._standing = {"time": row["time"], "value": row["payload"]["value"], "bound": row["payload"]["bound"]}
 
     def _account(self, run: Row) -> Account | None:
         last = self._curve.last

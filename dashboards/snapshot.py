@@ -31,7 +31,8 @@ class Snapshot:
     """The state of the database at ``read_at`` (seconds since 1970; None before the first answer).
 
     ``failure`` is empty while the database answers. When it does not, everything else stays as it was last read, so that a
-    page never shows an unknown position as none.
+    page never shows an unknown position as none. ``standing_limit`` is the limit that refuses entries until a person resumes:
+    its ``value`` and ``bound`` as fractions, and the ``time`` it was met.
     """
 
     read_at: float | None = None
@@ -39,6 +40,7 @@ class Snapshot:
     run: Row | None = None
     account: Account | None = None
     curve: tuple[Point, ...] = ()
+    standing_limit: Row | None = None
     positions: tuple[Row, ...] = ()
     orders: tuple[Row, ...] = ()
     open_orders: int = 0

@@ -1,12 +1,11 @@
-"""A snapshot as the data of the components: pure functions, every value formatted and inert."""
+"""A snapshot as the data of headline, notice, facts and curves: pure functions, every value formatted and inert."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from dashboards.components import cell, column
-from dashboards.formatting import UNDEFINED, inert, number, percent, price, quantity, span, tone, utc
+from dashboards.formatting import UNDEFINED, inert, number, percent, span, tone, utc
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,51 +15,10 @@ if TYPE_CHECKING:
 
 type Data = dict[str, Any]
 
-POSITION_COLUMNS: Final = [
-    column("symbol", "Symbol"),
-    column("quantity", "Quantity", number=True),
-    column("average_price", "Average price", number=True, wide=True),
-    column("current_price", "Price", number=True),
-    column("value", "Value", number=True, wide=True),
-    column("unrealized_pnl", "Gain or loss", number=True),
-]
-ORDER_COLUMNS: Final = [
-    column("created_at", "Time (UTC)", wide=True),
-    column("symbol", "Symbol"),
-    column("side", "Side"),
-    column("quantity", "Quantity", number=True),
-    column("filled_price", "Filled at", number=True, wide=True),
-    column("status", "Status"),
-]
-FILL_COLUMNS: Final = [
-    column("time", "Bar (UTC)"),
-    column("symbol", "Symbol"),
-    column("side", "Side", wide=True),
-    column("quantity", "Quantity", number=True),
-    column("price", "Price", number=True),
-    column("fee", "Fee", number=True, wide=True),
-]
-BACKTEST_COLUMNS: Final = [
-    column("strategy", "Strategy"),
-    column("total_return", "Return", number=True),
-    column("max_drawdown", "Drawdown", number=True),
-    column("sharpe", "Sharpe", number=True, wide=True),
-    column("trades", "Trades", number=True, wide=True),
-]
-EVENT_COLUMNS: Final = [
-    column("timestamp", "Time (UTC)"),
-    column("level", "Level", wide=True),
-    column("message", "What happened"),
-]
 STALE_SECONDS: Final = 15.0  # the feed reads every three seconds at least
 SILENT_SECONDS: Final = 60.0  # a session reports every few seconds
 LIVE_STATES: Final = frozenset({"starting", "trading", "halted"})
 STATE_TONES: Final = {"trading": "good", "starting": "good", "halted": "bad"}
-LEVEL_TONES: Final = {"warning": "warn", "error": "loss", "critical": "loss"}
-
-
-def _row(key: object, *cells: dict[str, str]) -> Data:
-    return {"key": str(key), "cells": list(cells)}
 
 
 def headline(snapshot: Snapshot) -> Data:
@@ -133,24 +91,43 @@ def badge(snapshot: Snapshot, prefect_url: str) -> Data:
 
 def notice(snapshot: Snapshot, now: float) -> Data:
     """Return what a person must know before the figures; ``now`` in seconds since 1970."""
+    level, text = _database_notice(snapshot, now) or _session_notice(snapshot) or ("", "")
+    return {"level": level, "text": text}
+
+
+def _database_notice(snapshot: Snapshot, now: float) -> tuple[str, str] | None:
+    """Return what to say when the figures are not those of now."""
+    reason = inert(snapshot.failure) or "no reason is known"
     if snapshot.read_at is None:
-        reason = snapshot.failure or "it has not been asked yet"
-        return {"level": "stop", "text": f"No data yet: the database does not answer ({inert(reason)}). Nothing below is known."}
-    if snapshot.failure or now - snapshot.read_at > STALE_SECONDS:
-        reason = inert(snapshot.failure) or "without a reason"
-        text = f"The database does not answer ({reason}). All figures are {span(now - snapshot.read_at)} old and may have changed."
-        return {"level": "stop", "text": text}
-    if snapshot.run is None:
-        text = "No session has run yet. ./pi5 up starts one; ./pi5 trade starts one by hand."
-        return {"level": "info", "text": text}
-    if snapshot.run.get("state") == "halted":
-        text = "Trading is halted: no position is opened until a person resumes. Exits stay possible."
-        return {"level": "warn", "text": text}
-    silence = snapshot.run.get("silent_seconds") or 0.0
-    if snapshot.run.get("state") in LIVE_STATES and silence > SILENT_SECONDS:
-        text = f"The session has not reported for {span(silence)}: it may have ended. ./pi5 status says what runs."
-        return {"level": "warn", "text": text}
-    return {"level": "", "text": ""}
+        return "stop", f"No data yet: the database does not answer ({reason}). Nothing below is known."
+    age = now - snapshot.read_at
+    if snapshot.failure or age > STALE_SECONDS:
+        return "stop", f"The database does not answer ({reason}). All figures are {span(age)} old and may have changed."
+    return None
+
+
+def _session_notice(snapshot: Snapshot) -> tuple[str, str] | None:
+    """Return what to say of a session that is missing, silent, halted or held back by a limit."""
+    run = snapshot.run
+    if run is None:
+        return "info", "No session has run yet. ./pi5 up starts one; ./pi5 trade starts one by hand."
+    if run.get("state") not in LIVE_STATES:
+        return None
+    silence = run.get("silent_seconds") or 0.0
+    if silence > SILENT_SECONDS:
+        return "warn", f"The session has not reported for {span(silence)}: it may have ended. ./pi5 status says what runs."
+    if run.get("state") == "halted":
+        return "warn", "Trading is halted: no position is opened until a person resumes. Exits stay possible."
+    limit = snapshot.standing_limit
+    return None if limit is None else ("warn", _standing(limit))
+
+
+def _standing(limit: Row) -> str:
+    """Return why nothing is bought any more."""
+    return (
+        f"The drawdown limit of {percent(limit['bound'])} was met on {utc(limit['time'])[:10]} with {percent(limit['value'])}: no "
+        "position is opened until a person resumes. Exits stay possible."
+    )
 
 
 def session_facts(snapshot: Snapshot) -> Data:
@@ -201,101 +178,6 @@ def curve(title: str, note: str, points: Iterable[Point], base: float, empty: st
 
 def _day(milliseconds: int) -> str:
     return datetime.fromtimestamp(milliseconds / 1000, tz=UTC).strftime("%Y-%m-%d")
-
-
-def position_rows(snapshot: Snapshot) -> list[Data]:
-    """Return the positions held."""
-    return [_position(row) for row in snapshot.positions]
-
-
-def _position(row: Row) -> Data:
-    held, paid, now, gain = (row.get(name) for name in ("quantity", "average_price", "current_price", "unrealized_pnl"))
-    value = held * now if held is not None and now is not None else None
-    cost = abs(held * paid) if held is not None and paid is not None else None
-    share = gain / cost if gain is not None and cost else None
-    return _row(
-        row["symbol"],
-        cell(inert(row["symbol"]), "strong"),
-        cell(quantity(held)),
-        cell(price(paid)),
-        cell(price(now)),
-        cell(number(value)),
-        cell(number(gain, signed=True), tone(gain), percent(share, signed=True)),
-    )
-
-
-def order_rows(snapshot: Snapshot) -> list[Data]:
-    """Return the latest orders, newest first."""
-    return [_order(row) for row in snapshot.orders]
-
-
-def _order(row: Row) -> Data:
-    total, filled = row.get("quantity"), row.get("filled_quantity")
-    status = inert(row.get("status")).replace("_", " ")
-    partly = f"{quantity(filled)} filled" if filled and filled != total else ""
-    return _row(
-        row["order_id"],
-        cell(utc(row.get("created_at"))),
-        cell(inert(row["symbol"]), "strong"),
-        cell(inert(row.get("side"))),
-        cell(quantity(total), "", partly),
-        cell(price(row.get("filled_price"))),
-        cell(status, "loss" if status in {"rejected", "unknown"} else ""),
-    )
-
-
-def fill_rows(snapshot: Snapshot) -> list[Data]:
-    """Return the latest fills, newest first."""
-    return [
-        _row(
-            row["key"],
-            cell(utc(row.get("time"))),
-            cell(inert(row["symbol"]), "strong"),
-            cell(inert(row.get("side"))),
-            cell(quantity(row.get("quantity"))),
-            cell(price(row.get("price"))),
-            cell(number(row.get("fee"))),
-        )
-        for row in snapshot.fills
-    ]
-
-
-def backtest_rows(snapshot: Snapshot) -> list[Data]:
-    """Return the latest back-tests, newest first."""
-    return [_backtest(row) for row in snapshot.backtests]
-
-
-def _backtest(row: Row) -> Data:
-    gain = row.get("total_return")
-    symbols = ", ".join(inert(symbol) for symbol in row.get("symbols", ()))
-    about = " \N{MIDDLE DOT} ".join(
-        (inert(symbols), inert(row.get("timeframe")), f"{_date(row.get('start'))} to {_date(row.get('end'))}")
-    )
-    return _row(
-        row["id"],
-        cell(inert(row.get("strategy")), "strong", about),
-        cell(percent(gain, signed=True), tone(gain)),
-        cell(percent(row.get("max_drawdown"))),
-        cell(number(row.get("sharpe"))),
-        cell(number(row.get("trades"), 0)),
-    )
-
-
-def _date(moment: datetime | None) -> str:
-    return UNDEFINED if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%d")
-
-
-def event_rows(snapshot: Snapshot) -> list[Data]:
-    """Return the latest system events, newest first."""
-    return [
-        _row(
-            row["id"],
-            cell(utc(row.get("timestamp"), seconds=True)),
-            cell(inert(row.get("level")), LEVEL_TONES.get(inert(row.get("level")), "")),
-            cell(inert(row.get("message")), "", inert(row.get("module"))),
-        )
-        for row in snapshot.events
-    ]
 
 
 def backtest_curve(document: Row | None) -> Data:

@@ -166,7 +166,7 @@ export function render({ model, el }) {
       canvas.append(svg("line", { x1: MARGIN.left, x2: right, y1: y, y2: y, class: "grid" }));
       canvas.append(svg("text", { x: right + 8, y: y + 4, class: "axis" }, axisLabel(v, levels.step)));
     }
-    const depths = niceTicks(deepest, 0, 2);
+    const depths = niceTicks(deepest, 0, 3);
     for (const v of depths.ticks) {
       const y = scale.d(v);
       const zero = Math.abs(v) < depths.step / 2;

@@ -8,6 +8,15 @@ function element(tag, className, text) {
   return node;
 }
 
+// Names such as moving_average_crossover may break after an underscore, not within a word.
+function setText(node, text) {
+  node.replaceChildren();
+  text.split("_").forEach((part, i, parts) => {
+    node.append(i < parts.length - 1 ? `${part}_` : part);
+    if (i < parts.length - 1) node.append(document.createElement("wbr"));
+  });
+}
+
 function columnClass(column) {
   return `${column.number ? "number" : "words"}${column.wide ? " wide" : ""}`;
 }
@@ -61,7 +70,7 @@ export function render({ model, el }) {
     row.cells.forEach((cell, i) => {
       const [text, sub] = tr.children[i].children;
       if (text.textContent !== cell.text) {
-        text.textContent = cell.text;
+        setText(text, cell.text);
         text.className = `text ${cell.tone || ""}`;
       }
       sub.textContent = cell.sub || "";

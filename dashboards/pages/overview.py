@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import panel as pn
 
-from dashboards import views
+from dashboards import tables, views
 from dashboards.components import Badge, Curve, Facts, Headline, Notice, Table
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ GRID_STYLE: Final = """
 def _place(columns: int) -> list[str]:
     """Return the style of a card that takes ``columns`` of twelve, all of them on a narrow screen."""
     return [
-        f":host {{ grid-column: span {columns}; margin: 0 !important; align-self: stretch !important; }}",
+        f":host {{ grid-column: span {columns}; margin: 0 !important; align-self: stretch !important; height: auto !important; }}",
         "@media (max-width: 1000px) { :host { grid-column: 1 / -1; } }",
     ]
 
@@ -72,12 +72,12 @@ class Overview:
         self.headline = Headline(data=views.headline(snapshot), stylesheets=_place(12))
         self.curve = Curve(data=views.session_curve(snapshot), stylesheets=_place(8))
         self.session = Facts(data=views.session_facts(snapshot), stylesheets=_place(4))
-        self.positions = _table("Positions", views.POSITION_COLUMNS, 7)
-        self.orders = _table("Orders", views.ORDER_COLUMNS, 5)
-        self.fills = _table("Fills", views.FILL_COLUMNS, 5)
-        self.backtests = _table("Back-tests", views.BACKTEST_COLUMNS, 5, selectable=True)
+        self.positions = _table("Positions", tables.POSITION_COLUMNS, 4)
+        self.orders = _table("Orders", tables.ORDER_COLUMNS, 6)
+        self.fills = _table("Fills", tables.FILL_COLUMNS, 6)
+        self.backtests = _table("Back-tests", tables.BACKTEST_COLUMNS, 5, selectable=True)
         self.backtest = Curve(data=views.backtest_curve(None), stylesheets=_place(7))
-        self.events = _table("System events", views.EVENT_COLUMNS, 7)
+        self.events = _table("System events", tables.EVENT_COLUMNS, 8)
         self.backtests.param.watch(self._choose, "chosen")
         self.refresh()
 
@@ -87,12 +87,12 @@ class Overview:
             self.notice,
             self.headline,
             self.curve,
-            self.session,
             self.positions,
             self.orders,
+            self.fills,
             self.backtests,
             self.backtest,
-            self.fills,
+            self.session,
             self.events,
         ]
 
@@ -112,11 +112,11 @@ class Overview:
         _send(self.curve, data=views.session_curve(snapshot))
         _send(self.session, data=views.session_facts(snapshot))
         for table, rows in (
-            (self.positions, views.position_rows(snapshot)),
-            (self.orders, views.order_rows(snapshot)),
-            (self.fills, views.fill_rows(snapshot)),
-            (self.backtests, views.backtest_rows(snapshot)),
-            (self.events, views.event_rows(snapshot)),
+            (self.positions, tables.position_rows(snapshot)),
+            (self.orders, tables.order_rows(snapshot)),
+            (self.fills, tables.fill_rows(snapshot)),
+            (self.backtests, tables.backtest_rows(snapshot)),
+            (self.events, tables.event_rows(snapshot)),
         ):
             _send(table, rows=rows, empty=UNKNOWN if snapshot.read_at is None else EMPTY[table.title])
         if not self.backtests.chosen and snapshot.backtests:

@@ -77,7 +77,7 @@ def test_the_figures_are_those_of_the_database(served, open_page, embedded_datab
         journal.run_id,
     ):
         row = section(page, "Positions").locator(f'tr[data-key="{symbol}"]')
-        assert row.locator('[data-name="quantity"] .text').inner_text() == quantity(held)
+        assert row.locator('[data-name="symbol"] .sub').inner_text().startswith(f"{quantity(held)} at ")
         assert row.locator('[data-name="unrealized_pnl"] .text').inner_text() == number(gain, signed=True)
     for query, name in (
         ("SELECT count(*) FROM orders WHERE run_id = %s", "Orders"),
@@ -149,7 +149,7 @@ def test_a_phone_needs_no_sideways_scrolling(served, open_page):
     assert max(frames) <= 0
     assert page.locator(".amount").bounding_box()["y"] < 300
     heads = section(page, "Positions").locator("th:visible").all_inner_texts()
-    assert heads == ["Symbol", "Quantity", "Price", "Gain or loss"]
+    assert heads == ["Symbol", "Price", "Value", "Gain or loss"]
 
 
 def test_the_page_loads_in_under_three_seconds(served, open_page, tell):

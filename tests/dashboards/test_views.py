@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from dashboards import views
+from dashboards import tables, views
 from dashboards.snapshot import Account, Snapshot
 
 NOW = 1_700_000_000.0
@@ -77,9 +77,10 @@ def test_the_headline_shows_money_moves_and_share() -> None:
 def test_a_position_shows_value_and_gain_of_its_cost() -> None:
     """A short position's gain is a fraction of what it cost, with the right sign."""
     row = {"symbol": "IBM", "quantity": -10.0, "average_price": 100.0, "current_price": 90.0, "unrealized_pnl": 100.0}
-    (shown,) = views.position_rows(Snapshot(positions=(row,)))
+    (shown,) = tables.position_rows(Snapshot(positions=(row,)))
     texts = [cell["text"] for cell in shown["cells"]]
-    assert texts == ["IBM", "\N{MINUS SIGN}10", "100.00", "90.00", "\N{MINUS SIGN}900.00", "+100.00"]
+    assert texts == ["IBM", "90.00", "\N{MINUS SIGN}900.00", "+100.00"]
+    assert shown["cells"][0]["sub"] == "\N{MINUS SIGN}10 at 100.00"
     assert shown["cells"][-1]["sub"] == "+10.00 %"
 
 
@@ -93,10 +94,28 @@ def test_a_partly_filled_order_says_how_much() -> None:
         "filled_quantity": 4.0,
         "status": "partially_filled",
     }
-    (shown,) = views.order_rows(Snapshot(orders=(order,)))
-    cells = {column["name"]: cell for column, cell in zip(views.ORDER_COLUMNS, shown["cells"], strict=True)}
+    (shown,) = tables.order_rows(Snapshot(orders=(order,)))
+    cells = {column["name"]: cell for column, cell in zip(tables.ORDER_COLUMNS, shown["cells"], strict=True)}
     assert cells["status"]["text"] == "partially filled"
     assert cells["quantity"]["sub"] == "4 filled"
+
+
+def test_a_limit_that_stands_is_named_until_the_session_ends() -> None:
+    """A person sees why nothing is bought any more; what a finished session refused does not matter now."""
+    limit = {"time": datetime(2024, 1, 3, tzinfo=UTC), "value": 0.254, "bound": 0.25}
+    shown = views.notice(Snapshot(read_at=NOW, run=RUN, standing_limit=limit), NOW)
+    assert shown["level"] == "warn"
+    assert "25.00 % was met on 2024-01-03 with 25.40 %" in shown["text"]
+    over = views.notice(Snapshot(read_at=NOW, run={**RUN, "state": "finished"}, standing_limit=limit), NOW)
+    assert over["level"] == ""
+
+
+def test_an_event_of_a_limit_tells_value_and_bound() -> None:
+    """The details of an event are read from what was recorded with it."""
+    about = {"breach": "daily_loss_limit", "value": 0.0311, "bound": 0.03, "time": 1_611_349_200_000_000}
+    (shown,) = tables.event_rows(Snapshot(events=({"id": 1, "module": "session", "message": "limit breached", "metadata": about},)))
+    assert shown["cells"][2]["sub"].split(" \N{MIDDLE DOT} ")[1] == "daily_loss_limit 3.11 % against 3.00 %"
+    assert shown["cells"][2]["sub"].endswith("at 2021-01-22 21:00")
 
 
 def test_no_chosen_back_test_leaves_an_empty_drawing() -> None:
