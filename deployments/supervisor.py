@@ -148,8 +148,14 @@ class Supervisor:
             *command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=self.environment,
             preexec_fn=lambda: die_with(parent),
         )  # fmt: skip
-        output, last = await asyncio.gather(_read(process.stdout), self._told(process.stderr, log))
-        if code := await process.wait():
+        try:
+            output, last = await asyncio.gather(_read(process.stdout), self._told(process.stderr, log))
+            code = await process.wait()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        if code:
             failure = TradingError(last or f"{' '.join(command[1:])} ended ({_how(code)})")
             failure.exit_code = max(code, 1)
             raise failure

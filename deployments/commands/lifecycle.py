@@ -13,7 +13,7 @@ from deployments.lock import UpLock
 from deployments.output import say
 from deployments.supervisor import Supervisor
 from deployments.up import BringUp, refuse_taken_ports
-from domain.errors import DataError
+from domain.errors import DataError, TradingError
 from tasks import log
 from tasks.settings import DEFAULT_CONFIGURATION, installation, load_settings
 
@@ -38,23 +38,32 @@ def up(arguments: argparse.Namespace) -> int:
     lock.acquire()
     try:
         _write_configuration(place)
-        settings = load_settings()
-        log.configure("up", place.logs, settings.system.log_level, console=False)
-        logger = log.get_logger("up")
-
-        def tell(text: str) -> None:
-            logger.info(text)
-            with suppress(BrokenPipeError):  # whoever read our output is gone; the system goes on, and so does its log
-                say(text, now=True)
-
-        supervisor = Supervisor(place, tell)
-        bring_up = BringUp(supervisor, place, settings, tell, offline=arguments.offline)
-        tell(f"pi5 starts, data in {place.data}")
-        supervisor.run(bring_up.run, lambda: refuse_taken_ports(place))
-        tell("everything is stopped")
+        _supervise(place, offline=arguments.offline)
     finally:
         lock.release()
     return 0
+
+
+def _supervise(place: Installation, *, offline: bool) -> None:
+    """Bring everything up and keep it up until a signal ends it; what is told goes to the log and to the terminal."""
+    settings = load_settings()
+    log.configure("up", place.logs, settings.system.log_level, console=False)
+    logger = log.get_logger("up")
+
+    def tell(text: str) -> None:
+        logger.info(text)
+        with suppress(BrokenPipeError):  # whoever read our output is gone; the system goes on, and so does its log
+            say(text, now=True)
+
+    tell(f"pi5 starts, data in {place.data}")
+    supervisor = Supervisor(place, tell)
+    bring_up = BringUp(supervisor, place, settings, tell, offline=offline)
+    try:
+        supervisor.run(bring_up.run, lambda: refuse_taken_ports(place))
+    except (TradingError, OSError) as error:
+        logger.exception("up failed", reason=str(error))
+        raise
+    tell("everything is stopped")
 
 
 def _make(folder: Path) -> None:
