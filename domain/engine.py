@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b32encode
+from math import inf
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -35,7 +36,7 @@ from domain.events import (
 from domain.market import Side
 from domain.orders import TERMINAL, Order, Status, advance
 from domain.portfolio import Portfolio
-from domain.rules.accounting import Position, Split, apply_split, dividend_cash, split_lots
+from domain.rules.accounting import Position, Split, apply_split, dividend_cash, split_lots, value_of
 from domain.rules.costs import cost_rate
 from domain.rules.fills import Reason
 from domain.rules.limits import UNWATCHED, Breach, Watch, watch
@@ -59,7 +60,7 @@ _AGAIN = {breach.code for breach in (Breach.MISSING_INPUT, Breach.DAILY_LOSS_LIM
 def client_order_id(account: str, strategy: str, symbol: str, bar_time: int, ordinal: int, leg: str) -> str:
     """Return the id that this decision has on every machine and in every life: no clock, no chance, at most 40 characters."""
     key = "\x1f".join((account, strategy, symbol, str(bar_time), str(ordinal), leg))
-    digest = b32encode(hashlib.sha256(key.encode()).digest()).decode().lower()
+    digest = b32encode(hashlib.sha256(key.encode()).digest()[:15]).decode().lower()  # 15 bytes make 24 characters
     return f"r1-{strategy[:6]}-{digest[:20]}"
 
 
@@ -171,11 +172,19 @@ class Engine:
             return
         opens = {bar.symbol: bar for bar in event.bars}
         for action in event.actions:
+            if action.action == "split":
+                self._withdraw_crumbs(action, event.time, out)
             applied = self._effect(action, opens[action.symbol].open, event.time, opens[action.symbol].time)
             if applied is not None:
                 self._emit(applied, out)
         self._mark_splits(event)
         self._targets.on_open(event)
+
+    def _withdraw_crumbs(self, split: CorporateAction, time: int, out: list[JournalEvent]) -> None:
+        """Withdraw an open order of which the split leaves less than a lot."""
+        order = self._open_order(split.symbol)
+        if order is not None and split_lots(order.open_lots, split.value) == 0:
+            self._emit(OrderCancelled(time, order.order_id), out)
 
     def _effect(self, action: CorporateAction, opening_price: float, time: int, bar_time: int) -> CorporateActionApplied | None:
         position = self.portfolio.position(action.symbol)
@@ -217,6 +226,9 @@ class Engine:
             if target == target and target != standing.get(symbol, 0.0):  # noqa: PLR0124 - not NaN
                 assignment = self._assignments[symbol]
                 self._emit(SignalRaised(event.time, bar_time, symbol, assignment.strategy_name, target), out)
+                order = self._open_order(symbol)
+                if order is not None and order.reason == Reason.FLATTEN.code:
+                    continue  # a person's order to leave is not replaced by a target
                 self._withdraw(symbol, event.time, out)
                 due.append(assignment)
             elif symbol in self._deferred:
@@ -225,11 +237,11 @@ class Engine:
             self._order(due, event.time, out)
 
     def _report_breaches(self, before: Watch, time: int, out: list[JournalEvent]) -> None:
-        now, limits = self._watch, self._limits
-        if now.daily_breach and not before.daily_breach:
-            self._emit(LimitBreached(time, Breach.DAILY_LOSS_LIMIT.code, now.value, limits.daily_loss_limit), out)
+        now, limits, equity = self._watch, self._limits, self._equity
+        if now.daily_breach and (not before.daily_breach or now.session != before.session):
+            self._emit(LimitBreached(time, Breach.DAILY_LOSS_LIMIT.code, 1.0 - equity / now.base, limits.daily_loss_limit), out)
         if now.drawdown_breach and not before.drawdown_breach:
-            self._emit(LimitBreached(time, Breach.MAX_DRAWDOWN.code, now.value, limits.max_drawdown), out)
+            self._emit(LimitBreached(time, Breach.MAX_DRAWDOWN.code, 1.0 - equity / now.peak, limits.max_drawdown), out)
 
     # From targets to orders
 
@@ -275,9 +287,9 @@ class Engine:
             order = self._open_order(name)
             if order is not None and order.side > 0:
                 lots += order.open_lots
-                spendable -= order.open_lots / lots_per_unit * (portfolio.marks[name] * (1.0 + self._cost_rate))
+                spendable -= value_of(order.open_lots, portfolio.marks[name] * (1.0 + self._cost_rate), lots_per_unit)
             if lots:
-                other += lots / lots_per_unit * portfolio.marks[name]
+                other += value_of(lots, portfolio.marks[name], lots_per_unit)
         breach, value, bound = self._state_breach()
         return Account(self._equity, spendable, other, breach, value, bound, shorts_allowed=False)
 
@@ -318,6 +330,10 @@ class Engine:
         for symbol, order in sorted(self.working.items()):
             if (self.portfolio.position(symbol).lots >= 0) == (order.side > 0):
                 self._emit(OrderCancelled(time, order.order_id), out)
+                refusal = OrderRefused(
+                    time, symbol, order.strategy, order.side, order.open_lots, Breach.HALTED.code, 0.0, 0.0, self.bar_time
+                )
+                self._emit(refusal, out)  # planned again at each close once trading resumes
 
     def _flatten(self, time: int, out: list[JournalEvent]) -> None:
         for symbol in list(self.portfolio.held):
@@ -404,9 +420,6 @@ class Engine:
         if order is None:
             return
         open_lots, filled = split_lots(order.open_lots, ratio), split_lots(order.filled_lots, ratio)
-        if open_lots == 0:
-            del self.working[symbol]
-            return
         self.working[symbol] = msgspec.structs.replace(order, lots=open_lots + filled, filled_lots=filled)
 
     def _apply_mark(self, event: EquityMarked) -> None:
@@ -421,7 +434,7 @@ class Engine:
     def _apply_resume(self, event: TradingResumed) -> None:
         del event
         self.halted = False
-        self._watch = self._watch._replace(session=-1, peak=self._equity, drawdown_breach=0)
+        self._watch = self._watch._replace(peak=self._equity, drawdown_breach=0, floor=inf)  # the next close finds the new floor
 
     def _order_of(self, order_id: str) -> Order:
         for order in self.working.values():

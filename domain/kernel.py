@@ -142,7 +142,6 @@ def _action_columns(history: History, bars: int) -> tuple[NDArray[Any], ...]:
         np.array(values or [0.0], np.float64),
         np.array(keys or [0], np.int64),
         np.array(following or [-1], np.int64),
-        np.zeros(max(len(accounts), 1)),
     )
 
 
@@ -170,7 +169,6 @@ def _loop(  # noqa: C901, PLR0912, PLR0915 - one loop over all state is what com
     action_value: NDArray[np.float64],
     action_key: NDArray[np.int64],
     action_next: NDArray[np.int64],
-    receivable: NDArray[np.float64],
     sizing_rule: NDArray[np.int64],
     sizing_value: NDArray[np.float64],
     lots_per_unit: NDArray[np.int64],
@@ -191,6 +189,7 @@ def _loop(  # noqa: C901, PLR0912, PLR0915 - one loop over all state is what com
     realised = np.zeros(symbols)
     mark = np.zeros(symbols)
     standing = np.zeros(symbols)
+    receivable = np.zeros(len(action_kind))  # dividends between ex-date and pay date, by account key
     pending = np.zeros(symbols, np.int64)  # signed lots still open of the symbol's order
     deferred = np.zeros(symbols, np.bool_)
     due = np.zeros(symbols, np.int64)
@@ -206,7 +205,7 @@ def _loop(  # noqa: C901, PLR0912, PLR0915 - one loop over all state is what com
     fills = refusals = closings = held_bars = volume_limited = waiting = 0
 
     cash, equity, flows = initial_cash, initial_cash, 0.0
-    state = Watch(-1, initial_cash, initial_cash, 0, 0, 0.0, -np.inf)
+    state = Watch(-1, initial_cash, initial_cash, 0, 0, -np.inf)
 
     for group in range(groups):
         begin, end = start[group], start[group + 1]
@@ -328,9 +327,9 @@ def _loop(  # noqa: C901, PLR0912, PLR0915 - one loop over all state is what com
                     open_lots = abs(lots[o])
                     if pending[o] > 0:
                         open_lots += pending[o]
-                        spendable -= pending[o] / lots_per_unit[o] * (mark[o] * (1.0 + rate))
+                        spendable -= value_of(pending[o], mark[o] * (1.0 + rate), lots_per_unit[o])
                     if open_lots != 0:
-                        other += open_lots / lots_per_unit[o] * mark[o]
+                        other += value_of(open_lots, mark[o], lots_per_unit[o])
                 account = Account(equity, spendable, other, breach, breach_value, breach_bound, False)  # noqa: FBT003 - compiled
                 wanted = Size(wanted_lots[s], wanted_units[s], wanted_missing[s])
                 order = plan_order(wanted, lots[s], mark[s], rate, lots_per_unit[s], limits, account)

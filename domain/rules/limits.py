@@ -44,8 +44,8 @@ class Watch(NamedTuple):
     """The account's state that limits look at.
 
     ``base`` is the equity at the last close of the session before ``session``; the breaches are ``Breach`` values or 0: the
-    daily one ends with its session, the drawdown one stands until a person resumes. An equity at or under ``floor`` breaches
-    something new.
+    daily one ends with its session, the drawdown one stands until a person resumes. An equity above ``floor`` breaches nothing
+    new.
     """
 
     session: int
@@ -53,11 +53,12 @@ class Watch(NamedTuple):
     peak: float
     daily_breach: int
     drawdown_breach: int
-    value: float
     floor: float
 
 
-UNWATCHED = Watch(-1, 0.0, 0.0, 0, 0, 0.0, -inf)
+_A_HAIR_ABOVE = 1.0 + 1e-12  # the floor only says where to look; the quotients decide
+
+UNWATCHED = Watch(-1, 0.0, 0.0, 0, 0, -inf)
 """The state before the first close; ``base`` and ``peak`` are the initial cash."""
 
 
@@ -73,24 +74,23 @@ class Bounded(NamedTuple):
 @rule
 def watch(state: Watch, limits: Limits, session: int, previous_equity: float, equity: float) -> Watch:
     """Return the state after a close: a new session measures from the equity before it, a new peak raises the mark."""
-    base, daily, value = state.base, state.daily_breach, state.value
+    base, daily = state.base, state.daily_breach
     if session != state.session:
         base, daily = previous_equity, 0
     elif equity <= state.peak and equity > state.floor:
         return state
     peak = equity if equity > state.peak else state.peak
     drawdown = state.drawdown_breach
-    lowest_of_day, lowest_of_run = base * (1.0 - limits.daily_loss_limit), peak * (1.0 - limits.max_drawdown)
-    if daily == 0 and equity <= lowest_of_day:
-        daily, value = Breach.DAILY_LOSS_LIMIT.value, 1.0 - equity / base
-    if drawdown == 0 and equity <= lowest_of_run:
-        drawdown, value = Breach.MAX_DRAWDOWN.value, 1.0 - equity / peak
+    if daily == 0 and base > 0.0 and equity / base - 1.0 <= -limits.daily_loss_limit:
+        daily = Breach.DAILY_LOSS_LIMIT.value
+    if drawdown == 0 and peak > 0.0 and equity / peak - 1.0 <= -limits.max_drawdown:
+        drawdown = Breach.MAX_DRAWDOWN.value
     floor = -inf
     if daily == 0:
-        floor = lowest_of_day
-    if drawdown == 0 and lowest_of_run > floor:
-        floor = lowest_of_run
-    return Watch(session, base, peak, daily, drawdown, value, floor)
+        floor = base * (1.0 - limits.daily_loss_limit) * _A_HAIR_ABOVE
+    if drawdown == 0 and peak * (1.0 - limits.max_drawdown) * _A_HAIR_ABOVE > floor:
+        floor = peak * (1.0 - limits.max_drawdown) * _A_HAIR_ABOVE
+    return Watch(session, base, peak, daily, drawdown, floor)
 
 
 @rule
