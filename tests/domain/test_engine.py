@@ -140,18 +140,33 @@ def test_a_partial_fill_leaves_the_rest_working() -> None:
 
 
 def test_halt_withdraws_entries_and_refuses_new_ones_until_resume() -> None:
-    """The open order is cancelled; a new target is refused once as halted; after resume it is planned at the next close."""
+    """The open order is withdrawn and refused, a new target refused once; after resume it is planned at the next close."""
     one, events = desk([10] * 5, "1 0 1")
     one.step(events[0])
     one.step(events[1])
-    assert kinds(one.command(Halt("a person said so"))) == ["TradingHalted", "OrderCancelled"]
+    assert kinds(one.command(Halt("a person said so"))) == ["TradingHalted", "OrderCancelled", "OrderRefused"]
     assert one.engine.halted
     assert kinds([out for event in events[2:6] for out in one.step(event)]) == ["SignalRaised", "SignalRaised", "OrderRefused"]
-    refusal = next(event for event in one.journal if isinstance(event, OrderRefused))
-    assert (refusal.breach, refusal.lots, refusal.side) == ("halted", 100, Side.BUY)
+    refused = [(event.breach, event.lots, event.side) for event in one.journal if isinstance(event, OrderRefused)]
+    assert refused == [("halted", 100, Side.BUY)] * 2
     assert kinds(one.step(events[6]) + one.step(events[7])) == []
     assert kinds(one.command(Resume("go on"))) == ["TradingResumed"]
     assert kinds(one.step(events[8]) + one.step(events[9])) == ["OrderRequested", "OrderAccepted"]
+
+
+def test_an_entry_withdrawn_by_a_halt_comes_back_after_resume() -> None:
+    """Its target still stands: the next close plans it again."""
+    one, events = desk([10] * 4, "1")
+    one.step(events[0])
+    one.step(events[1])
+    one.command(Halt("x"))
+    assert kinds(one.step(events[2]) + one.step(events[3])) == []
+    one.command(Resume("y"))
+    assert kinds(one.step(events[4]) + one.step(events[5]) + one.step(events[6])) == [
+        "OrderRequested",
+        "OrderAccepted",
+        "OrderFilled",
+    ]
 
 
 def test_halt_lets_exits_pass_and_leaves_open_exits_alone() -> None:
