@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import psycopg
-import pyarrow as pa
-import pyarrow.csv
 from psycopg import sql
 
 from domain.errors import DataError, InputError
 from domain.market import Bars, Timeframe
+from tasks.database.copying import Rows, columns_of, rows_of
 from tasks.database.reference import (
     read_actions,
     read_gaps,
@@ -62,14 +61,21 @@ _COLUMNS: Final = "symbol, timeframe, time, open, high, low, close, volume, sour
 
 # One writer of bars at a time: two could both believe that a bar is new.
 _ALONE: Final = "SELECT pg_advisory_xact_lock(hashtextextended('market_data', 0))"
-_ANY: Final = "SELECT EXISTS (SELECT FROM market_data WHERE symbol = %s AND timeframe = %s AND time BETWEEN %s AND %s)"
+_ANY: Final = """
+SELECT EXISTS (SELECT FROM market_data
+WHERE symbol = %(symbol)s AND timeframe = %(timeframe)s AND time BETWEEN %(first)s AND %(last)s)"""
+# Only new and changed rows reach the table: an unchanged one is neither locked nor written to the log.
 _UPSERT: Final = f"""
 WITH stored AS (
-    INSERT INTO market_data AS m ({_COLUMNS}) SELECT {_COLUMNS} FROM staging
+    INSERT INTO market_data AS m ({_COLUMNS})
+    SELECT s.symbol, s.timeframe, s.time, s.open, s.high, s.low, s.close, s.volume, s.source
+    FROM staging AS s LEFT JOIN (
+        SELECT * FROM market_data
+        WHERE symbol = %(symbol)s AND timeframe = %(timeframe)s AND time BETWEEN %(first)s AND %(last)s) AS old USING (time)
+    WHERE old.time IS NULL OR (old.open, old.high, old.low, old.close, old.volume)
+        IS DISTINCT FROM (s.open, s.high, s.low, s.close, s.volume)
     ON CONFLICT (symbol, timeframe, time) DO UPDATE SET open = excluded.open, high = excluded.high, low = excluded.low,
         close = excluded.close, volume = excluded.volume, source = excluded.source
-    WHERE (m.open, m.high, m.low, m.close, m.volume)
-        IS DISTINCT FROM (excluded.open, excluded.high, excluded.low, excluded.close, excluded.volume)
     RETURNING xmax = 0 AS new)
 SELECT count(*) FILTER (WHERE new), count(*) FILTER (WHERE NOT new) FROM stored"""  # noqa: S608 - column names of this module
 
@@ -91,16 +97,6 @@ latest AS (
 """
 _LAST_TIMES: Final = _SERIES + "SELECT symbol, timeframe, time FROM latest ORDER BY symbol, timeframe"  # noqa: S608 - constants of this module
 _STATISTICS: Final = _SERIES + "SELECT (SELECT count(*) FROM market_data), count(DISTINCT symbol), max(time) FROM latest"  # noqa: S608 - as above
-
-_FIELDS: Final = ("open", "high", "low", "close", "volume")
-# A row of binary COPY: the number of fields, then length and value of each.
-_ROW: Final = np.dtype(
-    [("fields", ">i2"), ("time_length", ">i4"), ("time", ">i8")]
-    + [item for name in _FIELDS for item in ((f"{name}_length", ">i4"), (name, ">f8"))]
-)
-_HEADER_BYTES: Final = 19
-_TRAILER_BYTES: Final = 2
-_POSTGRES_EPOCH: Final = 946_684_800_000_000  # 2000-01-01 in microseconds since 1970
 
 
 class UpsertCount(NamedTuple):
@@ -176,65 +172,52 @@ def last_bars(database: Database, symbol: str, timeframe: Timeframe, count: int)
 
 def last_bar_times(database: Database) -> list[LastBar]:
     """Return the last bar of each series, by symbol and timeframe."""
-    with database.connect() as connection:
+    with database.pooled() as connection:
         rows = connection.execute(_LAST_TIMES).fetchall()
     return [LastBar(symbol, timeframe, microseconds(time)) for symbol, timeframe, time in rows]
 
 
 def bar_statistics(database: Database) -> BarStatistics:
     """Return what is stored; counts every row."""
-    with database.connect() as connection:
+    with database.pooled() as connection:
         row = connection.execute(_STATISTICS).fetchone()
     return BarStatistics(*row) if row else BarStatistics(0, 0, None)
 
 
 def _store(connection: _Connection, bars: Bars, source: str) -> UpsertCount:
-    rows = _csv(bars, source)
-    span = (moment(int(bars.time[0])), moment(int(bars.time[-1])))
-    row = connection.execute(_ANY, (bars.symbol, bars.timeframe.name, *span)).fetchone()
+    rows = rows_of(bars, source)
+    span = {
+        "symbol": bars.symbol,
+        "timeframe": bars.timeframe.name,
+        "first": moment(int(bars.time[0])),
+        "last": moment(int(bars.time[-1])),
+    }
+    row = connection.execute(_ANY, span).fetchone()
     if row and not row[0]:
         _copy(connection, "market_data", rows)  # nothing to compare with: straight in, three times as fast
         return UpsertCount(inserted=len(bars))
     _copy(connection, "staging", rows)
-    counted = connection.execute(_UPSERT).fetchone()
+    counted = connection.execute(_UPSERT, span).fetchone()
     connection.execute("TRUNCATE staging")
     inserted, updated = counted or (0, 0)
     return UpsertCount(inserted, updated, len(bars) - inserted - updated)
 
 
-def _csv(bars: Bars, source: str) -> memoryview:
-    """Return the rows as CSV; Arrow writes each float as the shortest text that is that float."""
-    rows = len(bars)
-    table = pa.table(
-        {
-            "symbol": pa.repeat(bars.symbol, rows),
-            "timeframe": pa.repeat(bars.timeframe.name, rows),
-            "time": pa.array(bars.time).cast(pa.timestamp("us", "UTC")),
-            **{name: pa.array(getattr(bars, name)) for name in _FIELDS[:4]},
-            "volume": pa.array(bars.volume, from_pandas=True),
-            "source": pa.repeat(source, rows),
-        }
-    )
-    sink = pa.BufferOutputStream()
-    pa.csv.write_csv(table, sink, pa.csv.WriteOptions(include_header=False))
-    return memoryview(sink.getvalue())
-
-
-def _copy(connection: _Connection, table: str, rows: memoryview) -> None:
-    with connection.cursor() as cursor, cursor.copy(f"COPY {table} ({_COLUMNS}) FROM STDIN (FORMAT csv)".encode()) as copy:
-        for start in range(0, len(rows), _COPY_BYTES):
-            copy.write(rows[start : start + _COPY_BYTES])
+def _copy(connection: _Connection, table: str, rows: Rows) -> None:
+    statement = f"COPY {table} ({_COLUMNS}) FROM STDIN (FORMAT {rows.format})"
+    with connection.cursor() as cursor, cursor.copy(statement.encode()) as copy:
+        for start in range(0, len(rows.data), _COPY_BYTES):
+            copy.write(rows.data[start : start + _COPY_BYTES])
 
 
 def _fetch(database: Database, query: sql.Composable, symbol: str, timeframe: Timeframe) -> Bars:
     data = bytearray()
     with (
-        database.connect() as connection,
+        database.pooled() as connection,
         connection.cursor() as cursor,
         cursor.copy(sql.SQL("COPY ({}) TO STDOUT (FORMAT binary)").format(query)) as copy,
     ):
         for row in copy:
             data += row
-    rows = np.frombuffer(data, _ROW, (len(data) - _HEADER_BYTES - _TRAILER_BYTES) // _ROW.itemsize, _HEADER_BYTES)
-    columns = [rows[name].astype(np.float64) for name in _FIELDS]
-    return Bars(symbol, timeframe, rows["time"].astype(np.int64) + _POSTGRES_EPOCH, *columns)
+    time, columns = columns_of(data)
+    return Bars(symbol, timeframe, time, *columns)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
@@ -107,6 +108,14 @@ class Database:
             return psycopg.connect(**self._parameters, autocommit=autocommit)
         except psycopg.OperationalError as error:
             raise self._refusal(error) from None
+
+    @contextmanager
+    def pooled(self) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+        """Give a connection of the pool for one transaction: committed at the end, rolled back where it raises."""
+        with self.engine.begin() as connection:
+            driver = connection.connection.driver_connection
+            assert isinstance(driver, psycopg.Connection)  # noqa: S101 - the pool's creator makes no other
+            yield driver
 
     async def connect_async(self) -> psycopg.AsyncConnection[tuple[Any, ...]]:
         """Open an asynchronous connection in autocommit mode; errors as in ``connect``."""
