@@ -262,7 +262,7 @@ def _loop(  # noqa: C901, PLR0912, PLR0915 - one loop over all state is what com
                         fill_price[fills], fill_fee[fills], fill_reason[fills] = fill.price, fill.fee, Reason.TARGET.value
                         fills += 1
                     left = abs(pending[s]) - fill.lots - fill.cut_lots
-                    if left > 0:
+                    if left > 0 and fill.lots > 0:
                         volume_limited += 1
                     if fill.cut_lots > 0:
                         refused_bar[refusals], refused_lots[refusals] = bar, fill.cut_lots

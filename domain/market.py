@@ -21,6 +21,8 @@ HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
 """Durations in microseconds, the unit of every time in the domain."""
 
+_PAIR = re.compile(r"[A-Z0-9]+[-/]([A-Z]{3,5})|[A-Z]{3}([A-Z]{3})(?:=X)?")
+_NO_CURRENCY = {"PERP", "SWAP"}
 _SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9.\-/=^]{0,19}")
 
 
@@ -90,13 +92,26 @@ class Instrument(msgspec.Struct, frozen=True):
     tick_below_one: float = 0.0001
 
     @classmethod
-    def of(cls, symbol: str, asset_class: AssetClass = AssetClass.EQUITY, currency: str = "USD") -> Instrument:
-        """Return the instrument with the conventions of its asset class."""
+    def of(cls, symbol: str, asset_class: AssetClass = AssetClass.EQUITY, currency: str | None = None) -> Instrument:
+        """Return the instrument with the conventions of its asset class.
+
+        ``currency`` None is the quote currency in the symbol of a crypto or FX pair, such as EUR-USD, and USD otherwise.
+        """
+        currency = currency or quote_currency(symbol, asset_class)
         if asset_class is AssetClass.CRYPTO:
             return cls(symbol, asset_class, "24/7", currency, 100_000_000, 0.01, 1e-8)
         if asset_class is AssetClass.FX:
             return cls(symbol, asset_class, "FX", currency, 1, 1e-5, 1e-5)
         return cls(symbol, asset_class, "XNYS", currency)
+
+
+def quote_currency(symbol: str, asset_class: AssetClass) -> str:
+    """Return the currency a pair is quoted in by its name; USD for equities and for names that do not say."""
+    if asset_class is AssetClass.EQUITY:
+        return "USD"
+    pair = _PAIR.fullmatch(symbol)
+    quote = (pair[1] or pair[2]) if pair else "USD"
+    return "USD" if quote in _NO_CURRENCY else quote
 
 
 def parse_symbol(text: str) -> str:

@@ -7,13 +7,15 @@ from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from msgspec import structs
 
+from domain.errors import InputError
 from domain.events import BarsClosed, BarsOpened
 from domain.market import Bar
 from domain.sessions import instants, session_dates, sessions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -81,7 +83,7 @@ def schedule(history: History) -> Schedule:
     lengths = [len(bars) for bars in history.bars]
     symbol = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
     session = np.concatenate(dates)
-    if len(history.bars) == 1:
+    if len(history.bars) == 1 and bool(np.all(opens[0][1:] >= closes[0][:-1])):
         return _alternating(opens[0], closes[0], symbol, session)
     number = np.arange(len(symbol), dtype=np.int32)
     time = np.concatenate(closes + opens)
@@ -137,14 +139,33 @@ def actions_by_bar(history: History) -> dict[int, tuple[CorporateAction, ...]]:
             if action.action == "dividend" and action.pay_date is not None:
                 paid = max(_first_bar(dates, action.pay_date), index)
                 if paid < len(bars):
-                    found.setdefault(offset + paid, []).append(replace_action(action, "payment"))
+                    found.setdefault(offset + paid, []).append(structs.replace(action, action="payment"))
         offset += len(bars)
     return {bar: tuple(sorted(actions, key=lambda action: order[action.action])) for bar, actions in found.items()}
 
 
-def replace_action(action: CorporateAction, name: str) -> CorporateAction:
-    """Return ``action`` under another name."""
-    return type(action)(action.symbol, action.ex_date, name, action.value, action.pay_date)
+def actions_used(history: History) -> list[CorporateAction]:
+    """Return the actions that take effect in ``history``, each once, ordered by symbol, date, kind and value."""
+    used = {action for actions in actions_by_bar(history).values() for action in actions if action.action != "payment"}
+    return sorted(used, key=lambda action: (action.symbol, action.ex_date, action.action, action.value, action.pay_date or ""))
+
+
+def merged(actions: Iterable[CorporateAction]) -> tuple[CorporateAction, ...]:
+    """Return each action once: equal rows are one, dividends of one day and pay date are added up.
+
+    Raises InputError for two different splits of a symbol on one day: one of them cannot be true.
+    """
+    found: dict[tuple[str, str, str, str | None], CorporateAction] = {}
+    for action in dict.fromkeys(actions):
+        key = action.symbol, action.ex_date, action.action, action.pay_date
+        standing = found.get(key)
+        if standing is not None and action.action != "dividend":
+            raise InputError(
+                f"{action.symbol} has two different actions {action.action} on {action.ex_date}, {standing.value:g} and "
+                f"{action.value:g}: keep the true one"
+            )
+        found[key] = action if standing is None else structs.replace(action, value=standing.value + action.value)
+    return tuple(found.values())
 
 
 def _first_bar(dates: NDArray[np.int64], date: str) -> int:
@@ -191,7 +212,8 @@ def market_events(history: History) -> Iterator[BarsOpened | BarsClosed]:
     """Yield the history as events: in time order, closings before openings at one instant."""
     plan = schedule(history)
     actions = actions_by_bar(history)
-    return _one_symbol(history, plan, actions) if len(history.bars) == 1 else _several_symbols(history, plan, actions)
+    alternating = len(history.bars) == 1 and bool(np.all(plan.kind[1::2] == CLOSE)) and len(plan.kind) == 2 * len(plan.symbol)
+    return _one_symbol(history, plan, actions) if alternating else _several_symbols(history, plan, actions)
 
 
 def _one_symbol(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import numpy as np
 
 from domain.events import BarsOpened, EquityMarked, LimitBreached, OrderFilled, OrderRefused
-from domain.ledger import EquityRow, LedgerRow
+from domain.ledger import EquityCurve, LedgerRow
 from domain.market import Side
 from domain.rules.fills import Reason
 from domain.rules.limits import Breach
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from domain.events import BarsClosed, JournalEvent
     from domain.run import RunSpec
     from domain.timeline import History
     from tasks.database.connection import Database
@@ -75,8 +77,8 @@ class Run:
     spec: RunSpec
     history: History
     fills: list[LedgerRow]
-    equity: list[EquityRow]
-    sessions: list[int]
+    equity: EquityCurve
+    sessions: array[int]
     refusals: list[Refusal]
     held_bars: int
     volume_limited: int
@@ -149,9 +151,8 @@ def run_kernel(spec: RunSpec, history: History) -> Run:
         )
     ]
     closing = plan.closing_bars()
-    rows = zip(times[closing].tolist(), raw.equity.tolist(), raw.cash.tolist(), strict=True)
-    equity = [EquityRow(*row) for row in rows]
-    sessions = plan.session[closing].tolist()
+    equity = EquityCurve(times[closing].tolist(), raw.equity, raw.cash)
+    sessions = array("q", plan.session[closing].tolist())
     return Run(
         spec, history, fills, equity, sessions, refusals, int(raw.held_bars), int(raw.volume_limited), bool(raw.drawdown_breached)
     )
@@ -164,33 +165,53 @@ def run_events(spec: RunSpec, history: History, progress: Callable[[float], None
 
     engine, broker = Engine(spec, "backtest", ComputedTargets(spec, history)), PaperBroker(spec)
     units = {instrument.symbol: instrument.lots_per_unit for instrument in spec.instruments}
-    fills: list[LedgerRow] = []
-    equity: list[EquityRow] = []
-    sessions: list[int] = []
-    refusals: list[Refusal] = []
-    held = limited = closed = 0
-    drawdown = False
+    record = _Record(units)
+    limited = closed = 0
     total = len(schedule(history).kind) // 2
     for event in market_events(history):
         if type(event) is BarsOpened and not engine.working and not event.actions:
             continue  # nobody waits for this opening
-        for out in broker.step(engine, event):
-            if type(out) is EquityMarked:
-                equity.append(EquityRow(out.bar_time, out.equity, out.cash))
-                sessions.append(out.session)
-                book = engine.portfolio.held
-                held += sum(bar.symbol in book for bar in event.bars) if book else 0
-            elif type(out) is OrderFilled:
-                quantity = out.lots / units[out.symbol]
-                fills.append(LedgerRow(out.bar_time, out.symbol, out.side.name.lower(), quantity, out.price, out.fee, out.reason))
-            elif type(out) is OrderRefused:
-                refusals.append(Refusal(out.bar_time, out.symbol, out.breach, out.lots, out.value, out.bound))
-            elif type(out) is LimitBreached:
-                drawdown = drawdown or out.breach == Breach.MAX_DRAWDOWN.code
-        if type(event) is BarsOpened:
-            limited += sum(bar.symbol in engine.working for bar in event.bars)
+        answers = broker.step(engine, event)
+        for out in answers:
+            record.take(out)
+        if isinstance(event, BarsOpened):
+            limited += sum(type(out) is OrderFilled and out.symbol in engine.working for out in answers)
         else:
+            record.hold(event, engine.portfolio.held)
             closed += 1
             if progress is not None and closed % _PROGRESS_EVERY == 0:
                 progress(min(closed / total, 1.0))
-    return Run(spec, history, fills, equity, sessions, refusals, held, limited, drawdown)
+    return Run(spec, history, record.fills, record.equity, record.sessions, record.refusals, record.held, limited, record.drawdown)
+
+
+class _Record:
+    """What a run of events leaves behind, in the columns both drivers share."""
+
+    def __init__(self, units: Mapping[str, int]) -> None:
+        self.fills: list[LedgerRow] = []
+        self.equity = EquityCurve()
+        self.sessions = array("q")
+        self.refusals: list[Refusal] = []
+        self.held = 0
+        self.drawdown = False
+        self._units = units
+
+    def take(self, event: JournalEvent) -> None:
+        """Note one event of the engine."""
+        if type(event) is EquityMarked:
+            self.equity.append(event.bar_time, event.equity, event.cash)
+            self.sessions.append(event.session)
+        elif type(event) is OrderFilled:
+            quantity = event.lots / self._units[event.symbol]
+            side = event.side.name.lower()
+            self.fills.append(LedgerRow(event.bar_time, event.symbol, side, quantity, event.price, event.fee, event.reason))
+        elif type(event) is OrderRefused:
+            self.refusals.append(Refusal(event.bar_time, event.symbol, event.breach, event.lots, event.value, event.bound))
+        elif type(event) is LimitBreached:
+            self.drawdown = self.drawdown or event.breach == Breach.MAX_DRAWDOWN.code
+
+    def hold(self, event: BarsClosed, held: list[str]) -> None:
+        """Count the bars that hold at their close."""
+        if held:
+            for bar in event.bars:
+                self.held += bar.symbol in held

@@ -13,7 +13,7 @@ from domain.ledger import dataset_id, equity_sha256, ledger_sha256
 from domain.performance import equity_points, measure
 from domain.rules.accounting import Position, apply_split
 from domain.rules.limits import Breach
-from domain.timeline import actions_by_bar
+from domain.timeline import actions_by_bar, actions_used
 from domain.trades import FillRow, SplitRow, Trade, round_trips
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def _assumptions(request: BacktestRequest, prepared: Prepared, run: Run) -> dict
         "volume_limit": {instrument.symbol: spec.volume_share(instrument) or None for instrument in spec.instruments},
         "fills_cut_by_volume": run.volume_limited / len(run.fills) if run.fills else 0.0,
         "refusals": dict(sorted(refusals.items())),
-        "corporate_actions": len({action for actions in actions_by_bar(run.history).values() for action in actions}),
+        "corporate_actions": len(actions_used(run.history)),
         "sizing": {choice.name: choice.sizing for choice in prepared.choices},
         "seed": request.seed,
         "trials": 1,
@@ -129,7 +129,7 @@ def _assumptions(request: BacktestRequest, prepared: Prepared, run: Run) -> dict
 
 def _metrics(run: Run, trades: list[Trade]) -> dict[str, float | None]:
     spec = run.spec
-    curve = np.array([row.equity for row in run.equity])
+    curve = np.array(run.equity.equity)
     before = None if spec.timeframe.is_daily else spec.initial_cash
     return measure(
         equity_points(curve, np.array(run.sessions, np.int64), before),

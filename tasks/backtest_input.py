@@ -59,7 +59,9 @@ def assemble(request: BacktestRequest, database: Database | None) -> Prepared:
     if request.bars is not None:
         loaded = from_file(request.bars, wanted or None, timeframe, dates, asset_class, request.actions)
     else:
-        loaded = _stored(database, wanted, timeframe or Timeframe.parse("1d"), dates)
+        if request.actions is not None:
+            raise InputError("--actions goes with --bars: bars of the database have their actions there, see ./pi5 ingest")
+        loaded = _stored(database, wanted, timeframe or Timeframe.parse("1d"), dates, asset_class)
     choices = _own_symbols(choices, loaded)
     standing = (
         (settings.costs.commission_bps, settings.costs.slippage_bps, settings.session.initial_cash) if settings else _DEFAULTS
@@ -129,12 +131,14 @@ def _asset_class(text: str | None) -> AssetClass:
         raise InputError(f"--asset-class {text!r} is unknown: allowed are {', '.join(AssetClass)}") from None
 
 
-def _stored(database: Database | None, symbols: list[str], timeframe: Timeframe, dates: tuple[Any, Any]) -> Loaded:
+def _stored(
+    database: Database | None, symbols: list[str], timeframe: Timeframe, dates: tuple[Any, Any], asset_class: AssetClass
+) -> Loaded:
     if database is None:
         raise InputError("there are no bars: name a file with --bars, or start the system's database with ./pi5 up")
     if not symbols:
         raise InputError("name the symbols with --symbols: the database may hold many")
-    return from_database(database, symbols, timeframe, dates)
+    return from_database(database, symbols, timeframe, dates, asset_class)
 
 
 def _own_symbols(choices: tuple[Choice, ...], loaded: Loaded) -> tuple[Choice, ...]:

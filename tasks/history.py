@@ -11,7 +11,7 @@ import numpy as np
 from domain.errors import DataError, InputError
 from domain.market import AssetClass, Instrument
 from domain.sessions import session_dates
-from domain.timeline import History
+from domain.timeline import History, adjust_forward, merged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from domain.market import Bars, CorporateAction, Timeframe
     from tasks.database.connection import Database
 
-_SPLIT_RATIOS: Final = (1.5, 2.0, 3.0, 4.0, 5.0, 7.0, 10.0, 20.0)
+_SPLIT_RATIOS: Final = np.array([1.5, *range(2, 51)])
 _SPLIT_TOLERANCE: Final = 0.04  # how far, in log price, an opening may lie from the price a split would give
 
 
@@ -57,33 +57,46 @@ def from_file(
     actions: Path | None = None,
 ) -> Loaded:
     """Return the bars of a file, with the actions of another; raise DataError or InputError where they cannot be used."""
-    from tasks.market_data.files import load, read_actions  # noqa: PLC0415 - pyarrow is needed for files alone
+    from tasks.market_data.files import load, read_actions, unread_actions  # noqa: PLC0415 - pyarrow is needed for files alone
 
     found = load(path, symbols, *dates, asset_class=asset_class)
     if timeframe is not None and timeframe != found.timeframe:
         if timeframe.length > found.timeframe.length:
             raise InputError(f"resampling {found.timeframe.name} bars to {timeframe.name} is not there yet")
         raise InputError(f"{path} holds {found.timeframe.name} bars: --timeframe {timeframe.name} cannot be finer")
-    effective = tuple(read_actions(actions)) if actions is not None else ()
+    effective = merged(read_actions(actions)) if actions is not None else ()
     instruments = tuple(Instrument.of(bars.symbol, asset_class) for bars in found.checked.bars)
     history = _history(instruments, found.checked.bars, found.timeframe, effective)
-    warnings = [] if actions is not None or asset_class is not AssetClass.EQUITY else suspected_splits(history)
-    if found.findings:
-        kinds = sorted({finding.kind for finding in found.findings})
-        warnings.append(f"{len(found.findings)} findings in {path}, rows that break a rule are left out: {', '.join(kinds)}")
+    warnings = suspected_splits(history) if asset_class is AssetClass.EQUITY else []
+    if actions is not None:
+        warnings += unread_actions(actions, [instrument.symbol for instrument in instruments])
+    left_out = found.checked.quarantined
+    if left_out:
+        kinds = sorted({kind for row in left_out for kind in row.kinds})
+        warnings.append(f"{len(left_out)} rows of {path} break a rule and are left out: {', '.join(kinds)}")
+    flagged = len(found.findings) - len(left_out)
+    if flagged > 0:
+        warnings.append(f"{flagged} more findings in {path}, their rows are used: ./pi5 ingest --file lists them")
     return Loaded(history, tuple(warnings))
 
 
 def from_database(
-    database: Database, symbols: Sequence[str], timeframe: Timeframe, dates: tuple[date | None, date | None] = (None, None)
+    database: Database,
+    symbols: Sequence[str],
+    timeframe: Timeframe,
+    dates: tuple[date | None, date | None] = (None, None),
+    asset_class: AssetClass = AssetClass.EQUITY,
 ) -> Loaded:
-    """Return the stored bars of ``symbols`` with their corporate actions; raise DataError where there are none."""
+    """Return the stored bars of ``symbols`` with their corporate actions; raise DataError where there are none.
+
+    An instrument the database does not know is one of ``asset_class``.
+    """
     from tasks.database.bars import read_actions, read_bars, read_instruments  # noqa: PLC0415 - psycopg is needed here alone
 
     known = read_instruments(database, list(symbols))
     bars, instruments = [], []
     for symbol in sorted(symbols):
-        instrument = known.get(symbol, Instrument.of(symbol))
+        instrument = known.get(symbol, Instrument.of(symbol, asset_class))
         one = between(read_bars(database, symbol, timeframe), instrument, dates)
         if not len(one):
             raise DataError(f"there are no {timeframe.name} bars of {symbol} in the database: load some with ./pi5 ingest")
@@ -104,16 +117,14 @@ def between(bars: Bars, instrument: Instrument, dates: tuple[date | None, date |
 def suspected_splits(history: History) -> list[str]:
     """Return one warning for each symbol whose bars open as they would after a split that nobody declared."""
     warnings = []
-    for bars in history.bars:
+    for bars in adjust_forward(history):
         with np.errstate(divide="ignore", invalid="ignore"):
             jump = np.abs(np.log(bars.open[1:] / bars.close[:-1]))
-        near = np.zeros(len(jump), bool)
-        for ratio in _SPLIT_RATIOS:
-            near |= np.abs(jump - np.log(ratio)) < _SPLIT_TOLERANCE
+        near = np.abs(jump[:, None] - np.log(_SPLIT_RATIOS)).min(axis=1, initial=np.inf) < _SPLIT_TOLERANCE
         if near.any():
             days = (bars.time[1:][near] // 86_400_000_000).astype("datetime64[D]")
             shown = ", ".join(str(day) for day in days[:5]) + (" ..." if len(days) > 5 else "")
-            warnings.append(f"{bars.symbol} opens as after a split on {shown}: no corporate actions are applied, see --actions")
+            warnings.append(f"{bars.symbol} opens as after a split on {shown}: see --actions")
     return warnings
 
 

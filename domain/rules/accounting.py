@@ -45,7 +45,7 @@ def whole_lots(units: float, lots_per_unit: int) -> int:
 @rule
 def value_of(lots: int, price: float, lots_per_unit: int) -> float:
     """Return the signed value of ``lots`` at ``price``."""
-    return lots / lots_per_unit * price
+    return float(lots) / lots_per_unit * price  # float first: compiled and interpreted round large integers alike then
 
 
 @rule

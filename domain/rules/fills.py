@@ -4,7 +4,7 @@ from enum import IntEnum
 from math import floor
 from typing import Final, NamedTuple
 
-from domain.rules.accounting import MOST_LOTS, affordable_lots
+from domain.rules.accounting import MOST_LOTS, affordable_lots, value_of
 from domain.rules.costs import Costs, fee
 from domain.rules.rule import rule
 
@@ -79,4 +79,4 @@ def simulate_fill(side: int, lots: int, point: float, allowance: int, cash: floa
         if paid < filled:
             cut = lots - paid
             filled = paid
-    return Fill(filled, price, fee(filled / lots_per_unit * price, costs), cut)
+    return Fill(filled, price, fee(value_of(filled, price, lots_per_unit), costs), cut)

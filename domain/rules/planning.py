@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from domain.rules.accounting import whole_lots
+from domain.rules.accounting import value_of, whole_lots
 from domain.rules.limits import Breach, Limits, bound_by_limits
 from domain.rules.rule import rule
 from domain.rules.sizing import Size
@@ -42,13 +42,13 @@ class Account(NamedTuple):
 def payable_lots(lots: int, price: float, cost_rate: float, spendable: float, lots_per_unit: int) -> int:
     """Return the most of ``lots`` that ``spendable`` cash pays at ``price`` plus costs."""
     each = price * (1.0 + cost_rate)
-    if lots / lots_per_unit * each <= spendable:
+    if value_of(lots, each, lots_per_unit) <= spendable:
         return lots
     if spendable <= 0.0:
         return 0
     most = whole_lots(spendable / each, lots_per_unit)
     most = most if most < lots else lots
-    while most > 0 and most / lots_per_unit * each > spendable:
+    while most > 0 and value_of(most, each, lots_per_unit) > spendable:
         most -= 1
     return most
 
@@ -79,6 +79,6 @@ def plan_order(
     if lots > 0:
         paid = max(payable_lots(lots, price, cost_rate, account.spendable, lots_per_unit), -held)  # covering a short passes whole
         if paid < lots:
-            breach, value, bound = Breach.CASH.value, lots / lots_per_unit * price * (1.0 + cost_rate), account.spendable
+            breach, value, bound = Breach.CASH.value, value_of(lots, price * (1.0 + cost_rate), lots_per_unit), account.spendable
             lots = paid
     return Plan(lots, breach, abs(wanted.lots - held - lots), value, bound, False)

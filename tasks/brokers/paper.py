@@ -48,9 +48,7 @@ class PaperBroker:
                 if order is not None and order.side == side:
                     yield from self._fill(engine, order, bar, event.time)
 
-    def _fill(
-        self, engine: Engine, order: Order, bar: Bar, time: int
-    ) -> Iterator[OrderFilled | OrderCancelled | OrderRefused]:
+    def _fill(self, engine: Engine, order: Order, bar: Bar, time: int) -> Iterator[OrderFilled | OrderCancelled | OrderRefused]:
         units = self._lots_per_unit[bar.symbol]
         allowance = volume_allowance(bar.volume, self._shares[bar.symbol], units)
         fill = simulate_fill(order.side, order.open_lots, bar.open, allowance, engine.portfolio.cash, self._costs, units)

@@ -136,12 +136,12 @@ def read_actions(path: Path, symbols: Collection[str] | None = None) -> list[Cor
     return sorted(chosen, key=lambda action: (action.symbol, action.ex_date, ACTIONS.index(action.action)))
 
 
-def unread_actions(path: Path) -> list[str]:
-    """Return a note for each row of a file of actions that is neither a split nor a dividend."""
+def unread_actions(path: Path, symbols: Collection[str] | None = None) -> list[str]:
+    """Return a note for each row of a file of actions, of the given symbols or all, that is neither a split nor a dividend."""
     return [
         f"{path} line {line}: action {row['action']!r} of {row['symbol']} is not applied; known are {', '.join(ACTIONS)}"
         for line, row in _action_rows(path)
-        if row["action"] not in ACTIONS
+        if row["action"] not in ACTIONS and (symbols is None or row["symbol"] in symbols)
     ]
 
 
