@@ -11,7 +11,7 @@ from tasks.backtest import BacktestRequest, run_backtest
 
 ORACLE = json.loads((TESTS / "oracles/consensus_backtests.json").read_text())
 CASES = {case["id"]: case for case in ORACLE["cases"]}
-OURS = {
+OURS: dict[str, tuple[str, dict[str, Any]]] = {
     "sma_20_50_SPY": ("moving_average_crossover", {"fast": 20, "slow": 50}),
     "sma_10_30_IBM": ("moving_average_crossover", {"fast": 10, "slow": 30}),
     "rsi_14_IWM": ("rsi_mean_reversion", {"period": 14, "low": 30.0, "high": 55.0}),

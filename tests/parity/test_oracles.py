@@ -27,7 +27,7 @@ import pytest
 from histories import DAILY, TESTS, Scripted, history, market, quantity, run_alike, run_spec
 
 from domain.indicators import crossed_above, sma
-from domain.ledger import EquityRow
+from domain.ledger import EquityCurve
 from domain.market import Bars, CorporateAction
 from domain.rules.costs import Costs
 from domain.trades import FillRow, round_trips
@@ -55,7 +55,8 @@ def run_orders(
     spec = run_spec(past, {bars.symbol: Scripted(script)}, quantity(MOST), cash=cash + SPARE, costs=costs)
     run = run_alike(spec, past, streamed=False)
     assert run.refusals == []
-    return replace(run, equity=[EquityRow(row.time, row.equity - SPARE, row.cash - SPARE) for row in run.equity])
+    curve = run.equity
+    return replace(run, equity=EquityCurve(curve.time, [e - SPARE for e in curve.equity], [c - SPARE for c in curve.cash]))
 
 
 def compressed(path: Path, symbol: str) -> Bars:

@@ -1,0 +1,372 @@
+"""A back-test as a whole: what goes in, what comes out, and what is refused."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import struct
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.parquet as pq
+import pytest
+from histories import TESTS
+
+from domain.errors import DataError, InputError, TradingError
+from tasks import backtest, registry
+from tasks.backtest import BacktestRequest, run_backtest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BARS = TESTS / "data/equity_1d.parquet"
+CONSENSUS = TESTS / "data/consensus_1d.parquet"
+CRYPTO = TESTS / "data/crypto_1h.parquet"
+FOUND = [name for name, entry in registry.found().items() if entry.cls]
+FIELDS = {
+    "strategy": str,
+    "parameters": dict,
+    "symbols": list,
+    "timeframe": str,
+    "start": str,
+    "end": str,
+    "bars": int,
+    "fills": int,
+    "trades": int,
+    "ambiguous_bars": int,
+    "engine": str,
+    "dataset_id": str,
+    "ledger_sha256": str,
+    "equity_sha256": str,
+    "initial_cash": float,
+    "final_equity": float,
+    "limits": dict,
+    "warnings": list,
+    "metrics": dict,
+}
+METRICS = [
+    "total_return",
+    "annual_return",
+    "annual_volatility",
+    "sharpe",
+    "sortino",
+    "calmar",
+    "max_drawdown",
+    "var_95",
+    "cvar_95",
+    "win_rate",
+    "profit_factor",
+    "exposure",
+    "turnover",
+    "fees",
+]
+
+SPY = BacktestRequest(("moving_average_crossover",), {"fast": 10, "slow": 40}, ("SPY",), bars=BARS)
+
+
+def document(request: BacktestRequest, **changes: Any) -> dict[str, Any]:
+    """Return the document of a back-test."""
+    return run_backtest(replace(request, **changes)).document
+
+
+def microseconds(text: str) -> int:
+    """Return an ISO time as UTC microseconds."""
+    return int((datetime.fromisoformat(text) - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds()) * 1_000_000
+
+
+# The document
+
+
+@pytest.mark.parametrize("strategy", FOUND)
+def test_document_has_the_fields_of_the_contract_with_their_types(strategy: str) -> None:
+    """Every field by name, every metric a number or null, all of it plain JSON."""
+    made = document(BacktestRequest((strategy,), symbols=("SPY",), bars=BARS))
+    assert {name: type(made[name]) for name in FIELDS} == FIELDS
+    assert list(made["metrics"]) == METRICS
+    assert all(value is None or type(value) is float for value in made["metrics"].values())
+    assert json.loads(json.dumps(made, allow_nan=False)) == made
+
+
+def test_document_says_what_was_run() -> None:
+    """Names, parameters with their defaults, first and last bar used, counts."""
+    result = run_backtest(SPY)
+    made = result.document
+    assert (made["strategy"], made["symbols"], made["timeframe"], made["engine"]) == (
+        "moving_average_crossover",
+        ["SPY"],
+        "1d",
+        "kernel",
+    )
+    assert made["parameters"] == {"fast": 10, "slow": 40, "average": "sma", "short": False}
+    assert (made["start"], made["end"]) == ("2005-01-03T05:00:00+00:00", "2014-12-31T05:00:00+00:00")
+    assert (made["bars"], made["fills"], made["trades"]) == (2517, len(result.fills), len(result.trades))
+    assert (made["initial_cash"], made["final_equity"]) == (100_000.0, result.equity[-1]["equity"])
+    assert made["metrics"]["total_return"] == made["final_equity"] / 100_000.0 - 1.0
+    assert made["metrics"]["fees"] == pytest.approx(sum(fill["fee"] for fill in result.fills), abs=1e-9)
+    assert made["limits"] == {"on": False}
+
+
+def test_undefined_measures_are_null() -> None:
+    """Buy and hold closes no trade: no win rate, no profit factor."""
+    made = document(BacktestRequest(("buy_and_hold",), symbols=("SPY",), bars=BARS))
+    assert (made["trades"], made["metrics"]["win_rate"], made["metrics"]["profit_factor"]) == (0, None, None)
+
+
+def test_the_usual_costs_are_five_basis_points_and_no_slippage() -> None:
+    """Each fee is 0.05 % of its notional to 4 decimals; every price is an open of the file."""
+    table = pq.read_table(BARS, filters=[("symbol", "=", "SPY")])
+    opens = dict(zip([int(time.value // 1_000) for time in table["time"].to_pandas()], table["open"].to_pylist(), strict=True))
+    for fill in run_backtest(SPY).fills:
+        assert fill["price"] == opens[microseconds(fill["time"])]
+        assert fill["fee"] == pytest.approx(fill["quantity"] * fill["price"] * 0.0005, abs=0.500001e-4)
+
+
+def test_rows_have_the_columns_of_the_contract() -> None:
+    """fills.csv, trades.csv and equity.csv."""
+    result = run_backtest(SPY)
+    assert list(result.fills[0]) == ["time", "symbol", "side", "quantity", "price", "fee", "reason"]
+    trade_columns = "symbol side quantity entry_time entry_price exit_time exit_price fees pnl return reason"
+    assert list(result.trades[0]) == trade_columns.split()
+    assert list(result.equity[0]) == ["time", "equity", "cash"]
+    assert len(result.equity) == result.document["bars"]
+
+
+# One result
+
+
+@pytest.mark.parametrize("limits", [False, True], ids=["free", "limits"])
+@pytest.mark.parametrize("strategy", FOUND)
+def test_both_engines_give_the_same_document(strategy: str, *, limits: bool) -> None:
+    """Everything but the engine's name, for three symbols in one account."""
+    request = BacktestRequest((strategy,), bars=BARS, limits=limits, commission_bps=3.0, slippage_bps=2.0)
+    kernel, event = run_backtest(request), run_backtest(replace(request, engine="event"))
+    assert event.document == {**kernel.document, "engine": "event"}
+    assert (kernel.fills, kernel.trades, kernel.equity) == (event.fills, event.trades, event.equity)
+
+
+def test_the_same_request_gives_the_same_result() -> None:
+    """Twice, to the last bit."""
+    assert run_backtest(SPY) == run_backtest(SPY)
+
+
+def test_the_environment_does_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No PI5__ variable is read, with limits on neither."""
+    before = document(SPY, limits=True)
+    for name, value in {
+        "PI5__RISK_MANAGEMENT__MAX_POSITION_SIZE": "0.01",
+        "PI5__RISK_MANAGEMENT__DAILY_LOSS_LIMIT": "0.0001",
+        "PI5__COSTS__COMMISSION_BPS": "99",
+        "PI5__SESSION__INITIAL_CASH": "5",
+        "PI5__NONSENSE": "1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    assert document(SPY, limits=True) == before
+
+
+def test_another_symbol_order_is_the_same_request() -> None:
+    """Symbols are walked in code-point order."""
+    one = document(SPY, symbols=("SPY", "AAPL"))
+    assert document(SPY, symbols=("AAPL", "SPY")) == one
+    assert one["symbols"] == ["AAPL", "SPY"]
+
+
+# Fingerprints, built again from the contract's words
+
+
+def test_hashes_are_those_of_the_rows() -> None:
+    """Ledger and equity hash rebuilt from what fills.csv and equity.csv hold."""
+    result = run_backtest(SPY)
+    ledger, equity = hashlib.sha256(), hashlib.sha256()
+    for row in result.fills:
+        numbers = ",".join(float(row[name]).hex() for name in ("quantity", "price", "fee"))
+        ledger.update(f"{microseconds(row['time'])},{row['symbol']},{row['side']},{numbers},{row['reason']}\n".encode())
+    for row in result.equity:
+        equity.update(f"{microseconds(row['time'])},{row['equity'].hex()},{row['cash'].hex()}\n".encode())
+    assert (ledger.hexdigest(), equity.hexdigest()) == (result.document["ledger_sha256"], result.document["equity_sha256"])
+
+
+def test_dataset_id_is_that_of_the_file() -> None:
+    """Rebuilt from the Parquet file alone: two symbols, then the split used."""
+    digest = hashlib.sha256()
+    for symbol in ("AAPL", "SPY"):
+        table = pq.read_table(BARS, filters=[("symbol", "=", symbol)]).sort_by("time")
+        digest.update(symbol.encode() + b"\n")
+        digest.update(b"".join(struct.pack("<q", value) for value in table["time"].cast("int64").to_pylist()))
+        for name in ("open", "high", "low", "close", "volume"):
+            digest.update(b"".join(struct.pack("<d", value) for value in table[name].to_pylist()))
+    assert document(SPY, symbols=("SPY", "AAPL"))["dataset_id"] == digest.hexdigest()
+
+
+def test_declared_actions_are_part_of_the_dataset(tmp_path: Path) -> None:
+    """The same bars with and without a split are two datasets."""
+    assert document(apple(), actions=splits(tmp_path))["dataset_id"] != document(apple())["dataset_id"]
+
+
+# Dates
+
+
+def test_start_and_end_are_included_by_session_date() -> None:
+    """From Monday 2008-03-03 to Friday 2008-03-07 are five bars."""
+    made = document(SPY, start="2008-03-03", end="2008-03-07")
+    assert made["bars"] == 5
+    assert (made["start"][:10], made["end"][:10]) == ("2008-03-03", "2008-03-07")
+
+
+def test_dates_without_a_session_take_those_between() -> None:
+    """Saturday to the next Sunday: the five sessions of the week."""
+    assert document(SPY, start="2008-03-01", end="2008-03-09")["bars"] == 5
+
+
+def test_an_hourly_crypto_day_is_its_utc_day() -> None:
+    """24 bars from 00:00 to 23:00."""
+    request = BacktestRequest(("buy_and_hold",), bars=CRYPTO, asset_class="crypto", start="2017-08-05", end="2017-08-05")
+    made = document(request)
+    assert (made["bars"], made["start"], made["end"]) == (24, "2017-08-05T00:00:00+00:00", "2017-08-05T23:00:00+00:00")
+
+
+def test_only_bars_from_the_start_are_seen() -> None:
+    """Momentum over 20 needs 21 closes of the run: bought at the open of bar 21 at the earliest."""
+    result = run_backtest(
+        BacktestRequest(("momentum_trend",), {"period": 20}, ("SPY",), bars=BARS, start="2009-03-10", end="2009-12-31")
+    )
+    assert [row["time"] for row in result.equity].index(result.fills[0]["time"]) >= 21
+
+
+# Splits
+
+
+def apple(**changes: Any) -> BacktestRequest:
+    """Return a back-test of AAPL over its split of 2014-06-09."""
+    return replace(
+        BacktestRequest(("buy_and_hold",), symbols=("AAPL",), bars=BARS, start="2014-01-02", end="2014-12-31"), **changes
+    )
+
+
+def splits(folder: Path) -> Path:
+    """Write the split as a file of corporate actions."""
+    path = folder / "actions.csv"
+    path.write_text("symbol,ex_date,action,value\nAAPL,2014-06-09,split,7\n")
+    return path
+
+
+def test_bars_that_look_like_a_split_are_a_warning() -> None:
+    """Symbol and date are named; the book halves and halves again without the action, as raw bars do."""
+    made = document(apple())
+    assert any("AAPL" in warning and "2014-06-09" in warning for warning in made["warnings"])
+    assert made["metrics"]["total_return"] < -0.75
+
+
+def test_a_declared_split_is_applied_and_no_warning(tmp_path: Path) -> None:
+    """Bought before it, sevenfold after it: AAPL gained about 40 % in 2014."""
+    made = document(apple(), actions=splits(tmp_path))
+    assert made["warnings"] == []
+    assert 0.3 < made["metrics"]["total_return"] < 0.5
+
+
+def test_quiet_bars_make_no_warning() -> None:
+    """SPY never split; 2008 with its jumps is no split either."""
+    assert document(SPY)["warnings"] == []
+
+
+def test_shared_raw_bars_warn_of_every_real_split(shared: Path) -> None:
+    """IBM 1999-05-27 and AAPL's splits of 2000, 2005, 2014 and 2020, each by its date."""
+    for symbol, dates in {"IBM": ["1999-05-27"], "AAPL": ["2000-06-21", "2005-02-28", "2014-06-09", "2020-08-31"]}.items():
+        (warning,) = document(BacktestRequest(("buy_and_hold",), symbols=(symbol,), bars=shared / "data/equity_1d.parquet"))[
+            "warnings"
+        ]
+        assert all(date in warning for date in dates)
+
+
+# Limits
+
+
+def test_limits_print_their_bounds() -> None:
+    """Those of the shipped configuration."""
+    limits = document(SPY, limits=True)["limits"]
+    assert limits == {
+        "on": True,
+        "max_position_size": 0.3,
+        "max_gross_exposure": 1.0,
+        "daily_loss_limit": 0.03,
+        "max_drawdown": 0.25,
+    }
+
+
+def test_limits_bound_every_position() -> None:
+    """With limits on no entry of SPY is larger than 30 % of the equity at the close before; without, they are 95 %."""
+    free, bound = run_backtest(SPY), run_backtest(replace(SPY, limits=True))
+    assert max(fill["quantity"] * fill["price"] for fill in free.fills) > 80_000
+    assert max(fill["quantity"] * fill["price"] for fill in bound.fills if fill["side"] == "buy") < 45_000
+
+
+def test_a_stood_drawdown_is_a_warning() -> None:
+    """AAPL's split undeclared takes six sevenths of 30 % of the account, over 25 % from its peak."""
+    made = document(apple(symbols=("AAPL", "SPY"), limits=True))
+    assert [warning for warning in made["warnings"] if "drawdown limit of 25.0%" in warning]
+    assert not [warning for warning in document(apple(symbols=("AAPL", "SPY")))["warnings"] if "drawdown" in warning]
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"strategies": ("momentum_trnd",), "parameters": {}}, "did you mean 'momentum_trend'"),
+        ({"strategies": (), "parameters": {}}, "name a strategy"),
+        ({"parameters": {"fats": 3}}, "did you mean 'fast'"),
+        ({"parameters": {"fast": 40, "slow": 10}}, "fast must be below slow"),
+        ({"start": "2010-01-02", "end": "2010-01-01"}, "start 2010-01-02 lies after end 2010-01-01"),
+        ({"start": "2010-13-01"}, "--start '2010-13-01' is no date"),
+        ({"end": "yesterday"}, "--end 'yesterday' is no date"),
+        ({"cash": 0.0}, "--cash 0.0 is not allowed"),
+        ({"cash": -1.0}, "--cash -1.0 is not allowed"),
+        ({"cash": math.nan}, "--cash nan is not allowed"),
+        ({"cash": math.inf}, "--cash inf is not allowed"),
+        ({"commission_bps": -1.0}, "--commission-bps -1.0 is not allowed"),
+        ({"slippage_bps": math.nan}, "--slippage-bps nan is not allowed"),
+        ({"volume_limit": 1.5}, "--volume-limit 1.5 is not allowed"),
+        ({"sizing": "fixed_frction:0.5"}, "did you mean 'fixed_fraction'"),
+        ({"timeframe": "1x"}, "timeframe '1x' is unknown"),
+        ({"timeframe": "1h"}, "cannot be finer"),
+        ({"asset_class": "stocks"}, "--asset-class 'stocks' is unknown"),
+        ({"symbols": ("S P Y",)}, "is not valid"),
+        ({"bars": None}, "there are no bars"),
+    ],
+)
+def test_arguments_that_cannot_be_are_refused_before_anything_runs(changes: dict[str, Any], message: str) -> None:
+    """An input error that names the argument, whichever engine."""
+    for engine in ("kernel", "event"):
+        with pytest.raises(InputError) as refused:
+            run_backtest(replace(SPY, engine=engine, **changes))
+        assert message in str(refused.value)
+
+
+@pytest.mark.parametrize("changes", [{"symbols": ("NONE",)}, {"symbols": ("SPY", "NONE")}, {"start": "2030-01-01"}])
+def test_what_has_no_bars_is_refused(changes: dict[str, Any]) -> None:
+    """An unknown symbol, alone or beside a known one, and a span after the last bar."""
+    with pytest.raises(TradingError) as refused:
+        run_backtest(replace(SPY, **changes))
+    assert "NONE" in str(refused.value) or "2030" in str(refused.value)
+
+
+def test_a_symbol_without_bars_in_the_span_is_refused_by_name() -> None:
+    """IWM ends in 2005 here: a run of 2010 cannot have it."""
+    with pytest.raises(TradingError, match="IWM"):
+        run_backtest(replace(SPY, symbols=("IWM", "SPY"), start="2010-01-01"))
+
+
+def test_a_missing_file_is_a_data_error(tmp_path: Path) -> None:
+    """The path is named."""
+    with pytest.raises((DataError, InputError), match="absent"):
+        run_backtest(replace(SPY, bars=tmp_path / "absent.parquet"))
+
+
+def test_progress_of_the_event_engine_rises_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """3,000 closings told of every 1,000: a third, two thirds, all."""
+    monkeypatch.setattr(backtest, "_PROGRESS_EVERY", 1_000)
+    told: list[float] = []
+    run_backtest(BacktestRequest(("buy_and_hold",), bars=CRYPTO, asset_class="crypto", engine="event"), progress=told.append)
+    assert told == pytest.approx([1 / 3, 2 / 3, 1.0])
