@@ -1,19 +1,18 @@
-"""Back-test strategies on the stored bars, and keep what came out."""
+"""Back-test strategies on the stored bars, and keep what came out.
 
-from __future__ import annotations
+Annotations are evaluated, not postponed: Prefect makes the form of the parameters from them.
+"""
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from prefect import flow, task
 from prefect.artifacts import acreate_link_artifact, acreate_table_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
 
 from flows.scheduling import stale
 from tasks import jobs
-
-if TYPE_CHECKING:
-    from prefect.client.schemas.objects import State
 
 run_one = task(name="backtest-strategy", task_run_name="{strategy}", cache_policy=NO_CACHE)(jobs.backtest_and_store)
 

@@ -1,19 +1,18 @@
-"""What the account and its strategies did: a row for each strategy, and a report to read."""
+"""What the account and its strategies did: a row for each strategy, and a report to read.
 
-from __future__ import annotations
+Annotations are evaluated, not postponed: Prefect makes the form of the parameters from them.
+"""
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from prefect import flow, task
 from prefect.artifacts import acreate_link_artifact, acreate_markdown_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
 
 from flows.scheduling import stale
 from tasks import jobs
-
-if TYPE_CHECKING:
-    from prefect.client.schemas.objects import State
 
 write_performance = task(name="write-performance", cache_policy=NO_CACHE, retries=2, retry_delay_seconds=10)(jobs.report_day)
 

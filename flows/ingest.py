@@ -1,12 +1,13 @@
-"""Bring bars in: fetch, check, store, symbol by symbol."""
+"""Bring bars in: fetch, check, store, symbol by symbol.
 
-from __future__ import annotations
+Annotations are evaluated, not postponed: Prefect makes the form of the parameters from them.
+"""
 
 import asyncio
-from datetime import date  # noqa: TC003 - Prefect reads the annotations to make a form
-from typing import TYPE_CHECKING, Any, Literal
+from datetime import date
+from typing import Any, Literal
 
-from prefect import flow, task
+from prefect import Task, flow, task
 from prefect.artifacts import (
     acreate_link_artifact,
     acreate_progress_artifact,
@@ -14,17 +15,13 @@ from prefect.artifacts import (
     aupdate_progress_artifact,
 )
 from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
 from prefect.states import Failed
 from prefect.tasks import exponential_backoff
 
 from flows.scheduling import stale
 from tasks import ingest, ingest_job, jobs
-
-if TYPE_CHECKING:
-    from prefect import Task
-    from prefect.client.schemas.objects import State, TaskRun
-
-    from tasks.ingest_report import SymbolReport
+from tasks.ingest_report import SymbolReport
 
 
 def worth_retrying(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:

@@ -3,16 +3,16 @@
 Production: the supervisor starts ``main`` in a process of its own. The session trades in the main thread and needs no Prefect;
 the flow runs in a thread beside it and only follows, so that nothing Prefect does, or fails to do, reaches the loop. Prefect UI:
 the worker runs the same flow from its deployment, and then the flow hosts the session.
-"""
 
-from __future__ import annotations
+Annotations are evaluated, not postponed: Prefect makes the form of the parameters from them.
+"""
 
 import asyncio
 import logging
 import os
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import httpx
 from prefect import flow
@@ -22,6 +22,7 @@ from prefect.artifacts import (
     acreate_progress_artifact,
     aupdate_progress_artifact,
 )
+from prefect.client.schemas.objects import State
 from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run
 from prefect.states import Completed
@@ -30,9 +31,6 @@ from pydantic import Field
 from tasks import jobs, log, report, session_host
 from tasks.session_host import AlreadyRunning, Hosted
 from tasks.session_plan import plan_session
-
-if TYPE_CHECKING:
-    from prefect.client.schemas.objects import State
 
 PROGRESS_SECONDS = 10.0
 
@@ -59,26 +57,26 @@ async def trade_session(
     """
     hosted = session_host.current()
     if hosted is not None:
-        return await _follow(hosted)
+        return await _shown(hosted)
     wishes = jobs.wishes(strategies, symbols, feed, speed, initial_cash)
     with jobs.workspace("replay") as place:
         plan = await asyncio.to_thread(plan_session, place.settings, place.database, wishes)
         own = Hosted(plan, place.database)
         trading = asyncio.create_task(own.trade())
         try:
-            return await _follow(own)
-        except AlreadyRunning as error:
-            return Completed(name="AlreadyRunning", message=str(error))
+            return await _shown(own)
         finally:
             own.stop("its flow run ended")
             await asyncio.wait([trading])
 
 
-async def _follow(hosted: Hosted) -> State[None]:
-    """Show the session in the Prefect UI until it ends."""
+async def _shown(hosted: Hosted) -> State[None]:
+    """Show the session in the Prefect UI until it ends; return how it did."""
     showing = asyncio.create_task(_show(hosted))
     try:
         outcome = await hosted.outcome()
+    except AlreadyRunning as error:
+        return Completed(name="AlreadyRunning", message=str(error))
     finally:
         showing.cancel()
         await asyncio.gather(showing, return_exceptions=True)

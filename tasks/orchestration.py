@@ -11,6 +11,7 @@ import os
 import secrets
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -34,6 +35,9 @@ SESSIONS: Final = "sessions"
 PREFECT_FILE: Final = Path(__file__).resolve().parent.parent / "prefect.yaml"
 USER: Final = "pi5"
 ANSWER_SECONDS: Final = 2.0
+_BUSY_PAUSES: Final = (0.1, 0.3, 0.6, 1.0, 2.0)
+"""Seconds between requests while the server answers 503: its database was busy, nothing was done, it wants to be asked again."""
+
 _UNREACHABLE: Final = "the Prefect server at {url} does not answer ({error}): see ./pi5 logs prefect"
 
 
@@ -150,6 +154,10 @@ def server_environment(installation: Installation, database_url: str) -> dict[st
     }
 
 
+class UnknownRun(ProviderError):
+    """The server does not know what it was asked for; its database may be a new one."""
+
+
 class Orchestrator:
     """Asks one installation's Prefect server."""
 
@@ -195,8 +203,11 @@ class Orchestrator:
         self._request("POST", f"/flow_runs/{flow_run_id}/set_state", body)
 
     def settle(self, flow_run_id: str, state: str, message: str) -> bool:
-        """Give a run its final state unless it has one; return whether it was open."""
-        if self.state(flow_run_id) in {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}:
+        """Give a run its final state unless it has one, or the server does not know it; return whether it was open."""
+        try:
+            if self.state(flow_run_id) in {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}:
+                return False
+        except UnknownRun:
             return False
         self.set_state(flow_run_id, state, message)
         return True
@@ -213,10 +224,16 @@ class Orchestrator:
 
     def _request(self, method: str, path: str, body: Any = None, timeout: float = 10.0) -> Any:
         try:
-            answer = httpx.request(method, self.url + path, json=body, auth=self._auth, timeout=timeout, trust_env=False)
+            for pause in (*_BUSY_PAUSES, None):
+                answer = httpx.request(method, self.url + path, json=body, auth=self._auth, timeout=timeout, trust_env=False)
+                if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE or pause is None:
+                    break
+                time.sleep(pause)
             answer.raise_for_status()
             return answer.json() if answer.content else None
         except httpx.HTTPStatusError as error:
+            if error.response.status_code == httpx.codes.NOT_FOUND:
+                raise UnknownRun(f"the Prefect server knows nothing at {path}") from error
             said = f"{error.response.status_code} {error.response.text[:200]}"
             raise ProviderError(f"the Prefect server refused {method} {path}: {said}") from error
         except (httpx.HTTPError, ValueError) as error:

@@ -10,6 +10,7 @@ import time
 from concurrent.futures import Future
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from domain.errors import AlreadyRunning, ProviderError, TradingError
@@ -31,6 +32,9 @@ __all__ = ["AlreadyRunning", "Hosted", "Reporter", "current", "hosting", "serve"
 RETRY_SECONDS: Final = 5.0
 LINGER_SECONDS: Final = 600.0
 """How long a finished session's process waits for the server to take its report."""
+
+DEAD_AFTER: Final = timedelta(seconds=30)
+"""A session without a heartbeat for so long is dead."""
 
 LEAVE_SECONDS: Final = 3.0
 """The same for a session that was told to stop."""
@@ -75,12 +79,11 @@ class Hosted:
         return self._future.done()
 
     @property
-    def result(self) -> Outcome | TradingError | None:
+    def result(self) -> Outcome | BaseException | None:
         """The outcome or the error of a session that has ended."""
         if not self.done:
             return None
-        error = self._future.exception()
-        return error if isinstance(error, TradingError) else self._future.result()
+        return self._future.exception() or self._future.result()
 
     async def trade(self) -> Outcome:
         """Run the session in this loop, SIGTERM and SIGINT stopping it; followers get what it returns or raises."""
@@ -115,12 +118,18 @@ class Hosted:
         return self._session.run_id if self._session is not None else None
 
     def close_earlier(self, orchestrator: Orchestrator) -> None:
-        """Give the flow runs of earlier lives, whose processes could not, their final state."""
+        """Give the flow runs of sessions that are no more their final state; their processes could not."""
+        while self._run_id is None and not self.done:
+            time.sleep(0.1)
         for run in runs.with_open_flow_runs(self._database):
-            state = "COMPLETED" if run["state"] == "finished" else "CRASHED"
+            ended = run["state"] in {"finished", "stopped"}
+            # An earlier life of our own run is over, for we hold its account; another session's run may be alive.
+            if not ended and run["run_id"] != self._run_id and datetime.now(UTC) - run["heartbeat_at"] < DEAD_AFTER:
+                continue
+            message = f"run {run['run_id']} is {run['state']}; the process that showed it ended unreported"
             for flow_run_id in run["prefect_runs"]:
                 if flow_run_id != self.flow_run_id:
-                    orchestrator.settle(flow_run_id, state, f"run {run['run_id']} is {run['state']}; its process ended unreported")
+                    orchestrator.settle(flow_run_id, "COMPLETED" if ended else "CRASHED", message)
                     runs.remove_flow_run(self._database, run["run_id"], flow_run_id)
 
     def forget_flow_run(self) -> None:

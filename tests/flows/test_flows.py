@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+from prefect import flow, task
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+from prefect.settings import PREFECT_API_URL
+from prefect.utilities.callables import parameter_schema
 
+from domain.errors import DataError, ProviderError
 from flows.backtest import backtest
 from flows.daily_report import daily_report
-from flows.ingest import ingest_bars
+from flows.ingest import ingest_bars, worth_retrying
 from flows.trade_session import trade_session
+from tasks.orchestration import Orchestrator
 from tasks.settings import load_settings
 from tests import sessions
 
@@ -99,3 +105,40 @@ async def test_daily_report_writes_one_row_a_strategy_once(place: Path, embedded
     assert [name for name, _ in stored] == ["buy_and_hold", "moving_average_crossover", "rsi_mean_reversion"]
     text = (await artifacts(state))["daily-report"]
     assert all(name in text for name, _ in stored)
+
+
+def test_run_that_the_server_does_not_know_counts_as_settled(place: Path) -> None:
+    """A new Prefect database has none of the old runs; that must not stop the report of the next one."""
+    server = Orchestrator(str(PREFECT_API_URL.value()), None)
+    assert server.answers()
+    assert not server.settle("00000000-0000-4000-8000-000000000000", "CRASHED", "gone")
+
+
+def test_form_of_every_flow_describes_each_parameter(place: Path) -> None:
+    """The Prefect UI makes a form of the parameters: each has a type and a sentence, lists of choices are lists."""
+    for each in (ingest_bars, backtest, trade_session, daily_report):
+        schema = parameter_schema(each).model_dump()
+        assert schema["required"] == []
+        for name, field in schema["properties"].items():
+            assert field.get("description", "").endswith("."), f"{each.name}: {name}"
+    provider = parameter_schema(ingest_bars).properties["provider"]
+    assert provider["enum"] == ["yahoo", "file"]
+
+
+@pytest.mark.parametrize(("error", "calls"), [(ProviderError("no answer"), 4), (DataError("nonsense"), 1)])
+async def test_fetch_is_repeated_only_where_somebody_else_failed(place: Path, error: Exception, calls: int) -> None:
+    """A provider's failure may pass; wrong data stays wrong however often it is fetched."""
+    made: list[int] = []
+
+    def fetch() -> None:
+        made.append(1)
+        raise error
+
+    step = task(name="fetch", retries=3, retry_delay_seconds=0, retry_condition_fn=worth_retrying)(fetch)
+
+    @flow(name="fetching")
+    async def fetching() -> None:
+        await asyncio.to_thread(step)
+
+    assert (await fetching(return_state=True)).is_failed()
+    assert len(made) == calls
