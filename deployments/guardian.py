@@ -3,9 +3,11 @@
 It needs the standard library alone and runs isolated (``python -I -S``), so that it starts at once and weighs little. It waits
 on a pipe whose other end only the supervisor holds: the word ``done`` means a clean end, an end without it that the supervisor
 was killed. Processes are found by what they cannot lose: the two variables in their environment, or, for PostgreSQL, which
-overwrites its environment with its title, a working directory below the data directory.
+overwrites its environment with its title, a working directory below the data directory. A PostgreSQL whose owner lives, such as
+a command that works while nothing is up, is left alone.
 """
 
+import fcntl
 import os
 import signal
 import sys
@@ -23,20 +25,34 @@ _GONE = (FileNotFoundError, ProcessLookupError, PermissionError)
 def supervised(data: Path, run: str | None = None) -> Iterator[int]:
     """Yield the pids that an ``up`` over ``data`` started: those of ``run``, or of any where it is None; never the caller's."""
     wanted = {f"PI5_DATA={data}".encode()} | ({f"{MARK}={run}".encode()} if run else set())
+    database = None if _is_owned(data / "database") else data / "database"
     for process in Path("/proc").iterdir():
         if not process.name.isdigit() or int(process.name) == os.getpid():
             continue
         with suppress(*_GONE):
             variables = process.joinpath("environ").read_bytes().split(b"\0")
             marked = any(variable.startswith(f"{MARK}=".encode()) for variable in variables)
-            if (marked and wanted <= set(variables)) or _is_postgres_below(process, data):
+            if (marked and wanted <= set(variables)) or (database and _is_postgres(process, database)):
                 yield int(process.name)
 
 
-def _is_postgres_below(process: Path, data: Path) -> bool:
-    return process.joinpath("comm").read_text() == "postgres\n" and process.joinpath("cwd").readlink().is_relative_to(
-        data / "database"
-    )
+def _is_postgres(process: Path, database: Path) -> bool:
+    return process.joinpath("comm").read_text() == "postgres\n" and process.joinpath("cwd").readlink().is_relative_to(database)
+
+
+def _is_owned(database: Path) -> bool:
+    """Whether a living process holds the lock of the embedded server in ``database``."""
+    try:
+        descriptor = os.open(database / "owner.lock", os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def is_alive(pid: int) -> bool:
@@ -60,7 +76,7 @@ def end_all(data: Path, run: str | None = None, *, patience: float = 3.0, deadli
             raise OSError(f"processes {left} of an earlier run could not be ended: end them with kill -9")
         for pid in left:
             with suppress(*_GONE):
-                postgres = _is_postgres_below(Path("/proc", str(pid)), data)
+                postgres = _is_postgres(Path("/proc", str(pid)), data / "database")
                 if not postgres or waited > patience:
                     os.kill(pid, signal.SIGKILL)
                 elif pid not in ended:

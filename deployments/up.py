@@ -123,7 +123,8 @@ class BringUp:
 
     async def _load_bars(self, symbols: list[str]) -> None:
         """Load real bars through the ingest deployment; where nothing comes, say so and try again later."""
-        source = "the files shipped with the project" if self._offline else self._settings.data_providers.primary
+        provider = f"{self._settings.data_providers.primary}; without a connection ./pi5 up --offline uses those shipped"
+        source = "the files shipped with the project" if self._offline else provider
         while True:
             self._tell(f"loading bars from {source}")
             for parameters in self._ingests(symbols):
@@ -131,10 +132,7 @@ class BringUp:
             prepared = json.loads(await self._supervisor.once(PREPARATION, "up"))
             if not prepared["missing"]:
                 return
-            self._tell(
-                f"no bars of {', '.join(prepared['missing'])}: the session waits, the next try is in 5 minutes; "
-                f"without a connection ./pi5 up --offline uses the bars shipped with the project"
-            )
+            self._tell(f"no bars of {', '.join(prepared['missing'])}: the session waits, the next try is in 5 minutes")
             await asyncio.sleep(300.0)
 
     def _ingests(self, symbols: list[str]) -> list[dict[str, Any]]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
@@ -17,11 +20,10 @@ from deployments import guardian
 from deployments.lock import UpLock
 from deployments.processes import LOG_LIMIT, rotate
 from domain.errors import AlreadyRunning
+from tasks.database.server import EmbeddedServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
-
 # Keeps one program up: it starts a grandchild that leaves its session, as a job of the worker may, and does not end when asked.
 STUBBORN = """
 import signal, subprocess, time
@@ -142,6 +144,23 @@ def test_another_installation_is_never_touched(kept: Kept, tmp_path: Path) -> No
     assert guardian.end_all(tmp_path / "ab") == 0
     assert guardian.end_all(tmp_path) == 0
     assert kept.all() == before
+
+
+def test_the_database_of_a_command_at_work_is_left_alone() -> None:
+    """A start ends no PostgreSQL whose owner lives, and does end one whose owner is gone."""
+    place = Path(tempfile.mkdtemp(prefix="pi5-guard-", dir="/tmp"))
+    place.chmod(0o711)  # as root PostgreSQL is another user, who must be able to pass through
+    server = EmbeddedServer(place / "database")
+    try:
+        server.start()
+        assert guardian.end_all(place) == 0
+        assert server.running()
+        (place / "database/owner.lock").rename(place / "lock")
+        assert guardian.end_all(place) > 0
+        assert not server.running()
+    finally:
+        server.stop()
+        shutil.rmtree(place)
 
 
 def test_a_program_that_is_killed_starts_again_with_its_restart_counted(kept: Kept) -> None:
