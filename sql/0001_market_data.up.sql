@@ -31,6 +31,16 @@ CREATE TABLE market_data (
     )
 );
 
+-- What market_data holds, kept by whoever stores bars: counting and finding the ends of a series must not read every bar.
+CREATE TABLE bar_series (
+    symbol text COLLATE "C" NOT NULL,
+    timeframe text COLLATE "C" NOT NULL,
+    bars bigint NOT NULL,
+    first_time timestamptz NOT NULL,
+    last_time timestamptz NOT NULL,
+    PRIMARY KEY (symbol, timeframe)
+);
+
 CREATE TABLE bar_revisions (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     symbol text COLLATE "C" NOT NULL,

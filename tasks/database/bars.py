@@ -6,6 +6,7 @@ nothing changes on the way.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -25,7 +26,7 @@ from tasks.database.reference import (
     save_instruments,
     save_quarantine,
 )
-from tasks.database.values import microseconds, moment
+from tasks.database.values import EPOCH, microseconds, moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -79,24 +80,23 @@ WITH stored AS (
     RETURNING xmax = 0 AS new)
 SELECT count(*) FILTER (WHERE new), count(*) FILTER (WHERE NOT new) FROM stored"""  # noqa: S608 - column names of this module
 
-_SELECT: Final = """SELECT time, open::float8, high::float8, low::float8, close::float8, coalesce(volume::float8, 'NaN')
-FROM market_data WHERE symbol = {symbol} AND timeframe = {timeframe}"""
+_BARS: Final = """
+SELECT time, open::float8, high::float8, low::float8, close::float8, coalesce(volume::float8, 'NaN') FROM market_data
+WHERE symbol = {} AND timeframe = {}"""
+_NEWEST: Final = _BARS.format("%s", "%s") + " AND time >= %s ORDER BY time DESC LIMIT %s"
 
-# The series are found by steps through the primary key: a DISTINCT would read every bar.
-_SERIES: Final = """
-WITH RECURSIVE series AS (
-    (SELECT symbol, timeframe FROM market_data ORDER BY symbol, timeframe LIMIT 1)
-    UNION ALL
-    SELECT next.symbol, next.timeframe FROM series CROSS JOIN LATERAL (
-        SELECT symbol, timeframe FROM market_data
-        WHERE (symbol, timeframe) > (series.symbol, series.timeframe) ORDER BY symbol, timeframe LIMIT 1) AS next),
-latest AS (
-    SELECT series.symbol, series.timeframe, bar.time FROM series CROSS JOIN LATERAL (
-        SELECT time FROM market_data WHERE symbol = series.symbol AND timeframe = series.timeframe
-        ORDER BY time DESC LIMIT 1) AS bar)
-"""
-_LAST_TIMES: Final = _SERIES + "SELECT symbol, timeframe, time FROM latest ORDER BY symbol, timeframe"  # noqa: S608 - constants of this module
-_STATISTICS: Final = _SERIES + "SELECT (SELECT count(*) FROM market_data), count(DISTINCT symbol), max(time) FROM latest"  # noqa: S608 - as above
+_PUT_SERIES: Final = """
+INSERT INTO bar_series AS kept (symbol, timeframe, bars, first_time, last_time)
+VALUES (%(symbol)s, %(timeframe)s, %(inserted)s, %(first)s, %(last)s)
+ON CONFLICT (symbol, timeframe) DO UPDATE SET bars = kept.bars + excluded.bars,
+    first_time = least(kept.first_time, excluded.first_time), last_time = greatest(kept.last_time, excluded.last_time)"""
+_ENDS: Final = "SELECT first_time, last_time FROM bar_series WHERE symbol = %s AND timeframe = %s"
+_LAST_TIMES: Final = "SELECT symbol, timeframe, last_time FROM bar_series ORDER BY symbol, timeframe"
+_STATISTICS: Final = "SELECT coalesce(sum(bars), 0)::bigint, count(DISTINCT symbol), max(last_time) FROM bar_series"
+
+_DAYS_A_SESSION: Final = 1.6  # with weekends and holidays
+_TIME_A_BAR: Final = 6  # of a bar's own length, with nights and weekends
+_SPARE: Final = timedelta(days=10)
 
 
 class UpsertCount(NamedTuple):
@@ -152,7 +152,7 @@ def upsert_bars(database: Database, bars: Iterable[Bars], source: str) -> Upsert
 
 def read_bars(database: Database, symbol: str, timeframe: Timeframe, start: int | None = None, end: int | None = None) -> Bars:
     """Return the bars that start from ``start`` to before ``end`` (UTC microseconds), in time order; none where there are none."""
-    query = sql.SQL(_SELECT).format(symbol=sql.Literal(symbol), timeframe=sql.Literal(timeframe.name))
+    query = sql.SQL(_BARS).format(sql.Literal(symbol), sql.Literal(timeframe.name))
     if start is not None:
         query += sql.SQL(" AND time >= {}").format(sql.Literal(moment(start)))
     if end is not None:
@@ -164,10 +164,29 @@ def last_bars(database: Database, symbol: str, timeframe: Timeframe, count: int)
     """Return the last ``count`` bars in time order, fewer where fewer are stored."""
     if count < 1:
         raise InputError(f"{count} bars cannot be read: ask for 1 or more")
-    newest = sql.SQL(_SELECT + " ORDER BY time DESC LIMIT {count}").format(
-        symbol=sql.Literal(symbol), timeframe=sql.Literal(timeframe.name), count=sql.Literal(count)
+    with database.pooled() as connection, connection.cursor(binary=True) as cursor:
+        ends = cursor.execute(_ENDS, (symbol, timeframe.name)).fetchone()
+        first, last = ends or (EPOCH, EPOCH)
+        # Planning all chunks of a hypertable takes longer than the answer: look in the last ones first.
+        start = max(first, last - _usual_span(timeframe, count))
+        rows = cursor.execute(_NEWEST, (symbol, timeframe.name, start, count)).fetchall()
+        if len(rows) < count and start > first:
+            rows = cursor.execute(_NEWEST, (symbol, timeframe.name, first, count)).fetchall()
+    if not rows:
+        return Bars.empty(symbol, timeframe)
+    time, *columns = zip(*reversed(rows), strict=True)
+    times = np.array([microseconds(value) for value in time], np.int64)
+    return Bars(symbol, timeframe, times, *(np.array(column, np.float64) for column in columns))
+
+
+def _usual_span(timeframe: Timeframe, count: int) -> timedelta:
+    """Return how long ``count`` bars usually take; a guess that is checked."""
+    bars = (
+        timedelta(days=count * _DAYS_A_SESSION)
+        if timeframe.is_daily
+        else timedelta(microseconds=count * timeframe.length * _TIME_A_BAR)
     )
-    return _fetch(database, sql.SQL("SELECT * FROM ({}) AS newest ORDER BY time").format(newest), symbol, timeframe)
+    return bars + _SPARE
 
 
 def last_bar_times(database: Database) -> list[LastBar]:
@@ -178,7 +197,7 @@ def last_bar_times(database: Database) -> list[LastBar]:
 
 
 def bar_statistics(database: Database) -> BarStatistics:
-    """Return what is stored; counts every row."""
+    """Return what is stored."""
     with database.pooled() as connection:
         row = connection.execute(_STATISTICS).fetchone()
     return BarStatistics(*row) if row else BarStatistics(0, 0, None)
@@ -192,15 +211,21 @@ def _store(connection: _Connection, bars: Bars, source: str) -> UpsertCount:
         "first": moment(int(bars.time[0])),
         "last": moment(int(bars.time[-1])),
     }
+    count = _insert(connection, rows, span, len(bars))
+    connection.execute(_PUT_SERIES, {**span, "inserted": count.inserted})
+    return count
+
+
+def _insert(connection: _Connection, rows: Rows, span: dict[str, Any], given: int) -> UpsertCount:
     row = connection.execute(_ANY, span).fetchone()
     if row and not row[0]:
         _copy(connection, "market_data", rows)  # nothing to compare with: straight in, three times as fast
-        return UpsertCount(inserted=len(bars))
+        return UpsertCount(inserted=given)
     _copy(connection, "staging", rows)
     counted = connection.execute(_UPSERT, span).fetchone()
     connection.execute("TRUNCATE staging")
     inserted, updated = counted or (0, 0)
-    return UpsertCount(inserted, updated, len(bars) - inserted - updated)
+    return UpsertCount(inserted, updated, given - inserted - updated)
 
 
 def _copy(connection: _Connection, table: str, rows: Rows) -> None:

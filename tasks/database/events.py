@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
 
+from tasks.database.values import plain, storable
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -27,15 +29,8 @@ def record(
                 "event_type": event_type,
                 "module": module,
                 "level": level,
-                "message": message.replace("\x00", ""),
-                "metadata": _json(metadata or {}),
+                "message": storable(message),
+                "metadata": json.dumps(plain(metadata or {}, spell=True)),
             },
         )
         connection.execute(text("SELECT pg_notify('system_events', :level)"), {"level": level})
-
-
-def _json(values: Mapping[str, Any]) -> str:
-    try:
-        return json.dumps(values, allow_nan=False, default=str).replace("\\u0000", "")
-    except ValueError:  # an infinite or undefined number somewhere in it
-        return json.dumps({key: str(value) for key, value in values.items()}).replace("\\u0000", "")

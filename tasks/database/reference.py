@@ -9,7 +9,7 @@ from psycopg.rows import dict_row
 
 from domain.errors import InputError
 from domain.market import AssetClass, CorporateAction, Instrument
-from tasks.database.values import moment, number
+from tasks.database.values import moment, number, plain, storable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -146,18 +146,13 @@ def _filled(row: Mapping[str, Any], defaults: Mapping[str, Any], needed: tuple[s
     if unknown or missing:
         raise InputError(f"cannot store a row with {unknown} unknown and {missing} missing: allowed are {', '.join(defaults)}")
     values = {**defaults, **row}
+    values = {name: storable(value) if isinstance(value, str) else value for name, value in values.items()}
     for name in ("time", "start", "end"):
         if isinstance(values.get(name), int):
             values[name] = moment(values[name])
     if "raw" in values:
-        values["raw"] = _json(values["raw"])
+        values["raw"] = json.dumps(plain(values["raw"], spell=True))
     return values
-
-
-def _json(raw: Mapping[str, Any]) -> str:
-    """Return a row as it came, as JSON; what JSON has no word for stays as text, a NUL byte is shown."""
-    plain = {str(key): value if isinstance(value, int | str | bool | None) else str(value) for key, value in raw.items()}
-    return json.dumps(plain).replace("\\u0000", "\\\\0")
 
 
 def _execute(database: Database, statement: str, rows: list[Any]) -> None:

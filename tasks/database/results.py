@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
@@ -12,7 +11,7 @@ import pyarrow.csv
 from psycopg.rows import dict_row
 
 from domain.errors import DataError, InputError
-from tasks.database.values import moment, number
+from tasks.database.values import moment, number, plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -65,12 +64,12 @@ def save_backtest(
     microseconds. ``origin`` says who ran it. Undefined and infinite numbers become null.
     """
     number_of = uuid4().hex[:12]
-    plain = _finite(document)
-    metrics = plain.get("metrics") or {}
+    whole = plain(document)
+    metrics = whole.get("metrics") or {}
     head = (
-        *(number_of, origin, plain["strategy"], json.dumps(plain["symbols"]), plain["timeframe"], plain.get("start")),
-        *(plain.get("end"), number(plain.get("initial_cash")), number(plain.get("final_equity"))),
-        *(metrics.get("total_return"), metrics.get("sharpe"), metrics.get("max_drawdown"), json.dumps(plain)),
+        *(number_of, origin, whole["strategy"], json.dumps(whole["symbols"]), whole["timeframe"], whole.get("start")),
+        *(whole.get("end"), number(whole.get("initial_cash")), number(whole.get("final_equity"))),
+        *(metrics.get("total_return"), metrics.get("sharpe"), metrics.get("max_drawdown"), json.dumps(whole)),
     )
     with database.connect() as connection:
         connection.execute(_INSERT, head)
@@ -174,12 +173,3 @@ def _rows(database: Database, query: str, *values: object) -> list[Row]:
 def _iso(value: Any) -> Any:
     stamp: datetime | None = value if hasattr(value, "isoformat") else None
     return value if stamp is None else stamp.isoformat()
-
-
-def _finite(value: Any) -> Any:
-    """Return ``value`` with null for every number that JSON has not."""
-    if isinstance(value, dict):
-        return {str(key): _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not isfinite(value) else value

@@ -140,11 +140,24 @@ def test_statistics_and_last_times_know_every_series(database_server: DatabaseSe
     assert bars.last_bar_times(database) == []
     day = Timeframe.parse("1d")
     bars.upsert_bars(database, [random_bars("B", ONE_MINUTE, START, 10), random_bars("A", day, 0, 3, step=DAY)], "test")
+    bars.upsert_bars(database, [random_bars("B", ONE_MINUTE, START - MINUTE, 5)], "test")
+    with pytest.raises(DataError):
+        bars.upsert_bars(database, [replace(random_bars("C", day, 0, 1), low=np.zeros(1))], "test")
     assert bars.last_bar_times(database) == [("A", "1d", 2 * DAY), ("B", "1m", START + 9 * MINUTE)]
     statistics = bars.bar_statistics(database)
-    assert statistics[:2] == (13, 2)
+    assert statistics[:2] == (14, 2)
     assert int(statistics.last.timestamp()) == (START + 9 * MINUTE) // 1_000_000
     database_server.drop(name)
+
+
+def test_the_last_bars_are_found_behind_a_long_hole(database: Database) -> None:
+    """Bars far apart are found too: the usual span is a guess, not a limit."""
+    old, new = random_bars("HOLE", ONE_MINUTE, START, 30), random_bars("HOLE", ONE_MINUTE, START + 400 * DAY, 5, seed=2)
+    bars.upsert_bars(database, [new], "test")
+    bars.upsert_bars(database, [old], "test")
+    found = bars.last_bars(database, "HOLE", ONE_MINUTE, 12)
+    assert found.time.tolist() == [*old.time[-7:].tolist(), *new.time.tolist()]
+    assert_equal(bars.last_bars(database, "HOLE", ONE_MINUTE, 5), new)
 
 
 def test_instruments_and_actions_come_back_equal(database: Database) -> None:
@@ -177,7 +190,7 @@ def test_refused_rows_are_kept_once_and_gaps_follow_what_is_known(database: Data
         reference.save_quarantine(database, [row, {"kind": "unreadable", "row": 8, "source": "f.csv"}])
     kept = reference.read_quarantine(database)
     assert [(item["row"], item["kind"]) for item in kept] == [(8, "unreadable"), (7, "high_below_low")]
-    assert kept[1]["raw"]["high"] == "nan\\0"
+    assert kept[1]["raw"] == {"high": "nan", "x": 1.5}
     with pytest.raises(InputError, match=r"\['kindd'\] unknown and \['kind'\] missing"):
         reference.save_quarantine(database, [{"kindd": "x"}])
     gap = {"symbol": "Q", "timeframe": "1m", "start": START, "end": START + 5 * MINUTE, "missing": 5}
