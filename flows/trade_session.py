@@ -113,7 +113,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    code = main()
+    code = session_host.exit_code(main)
     logging.shutdown()
     sys.stdout.flush()
     # Prefect's own exit waits minutes for a server that is away; everything that matters is committed.

@@ -193,7 +193,7 @@ class Reporter(threading.Thread):
 def serve(place: Workspace, follow: Callable[[Hosted], None], failures: tuple[type[Exception], ...]) -> int:
     """Trade the configured session in this, the main, thread, reported beside it by ``follow``; return the exit code.
 
-    Nothing that happens to the report changes the code: 0 finished or stopped, else that of the session's own error.
+    Nothing that happens to the report changes it: 0 where the session finished or was stopped, else its own error is raised.
     """
     hosted = Hosted(plan_session(place.settings, place.database), place.database)
     reporter = Reporter(hosted, Orchestrator.of(place.installation), follow, failures)
@@ -201,12 +201,20 @@ def serve(place: Workspace, follow: Callable[[Hosted], None], failures: tuple[ty
     leave = threading.Event()
     try:
         outcome = asyncio.run(hosted.trade())
-    except TradingError as error:
-        log.warning("session ended", error=str(error), exit_code=error.exit_code)
-        sys.stderr.write(f"{error}\n")
+    except TradingError:
         reporter.finish(LEAVE_SECONDS, leave)
-        return error.exit_code
+        raise
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: leave.set())
     reporter.finish(LINGER_SECONDS if outcome.state == "finished" else LEAVE_SECONDS, leave)
     return 0
+
+
+def exit_code(main: Callable[[], int]) -> int:
+    """Return what ``main`` returns; an error that a person can act on is one line on stderr and its exit code."""
+    try:
+        return main()
+    except TradingError as error:
+        log.warning("session ended", error=str(error), exit_code=error.exit_code)
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code

@@ -112,9 +112,9 @@ def test_finished_session_started_again_is_a_new_run_in_an_account_of_its_own(da
 def test_stopped_session_goes_on_where_it_stopped(database: Database, configuration: Path) -> None:
     """Stop ends the session after its instant; the next start continues the run to the hashes of one never stopped."""
     expected = sessions.expected(load_settings(configuration, {})).document
-    stopped = run_with_commands(database, plan(configuration, database), {30: Stop("enough")})
+    stopped = run_with_commands(database, plan(configuration, database), {44: Stop("enough")})
     assert stopped.state == "stopped"
-    assert 30 <= stopped.instants < BARS
+    assert 44 <= stopped.instants < BARS
     ended = trade(plan(configuration, database), database)
     assert (ended.run_id, ended.state, ended.instants) == (stopped.run_id, "finished", BARS)
     assert (ended.ledger_sha256, ended.equity_sha256) == (expected["ledger_sha256"], expected["equity_sha256"])
