@@ -53,7 +53,7 @@ def _bind_cache_to_rules(compiled: Any) -> None:
         index._source_stamp = (index._source_stamp, _rules_stamp())  # noqa: SLF001
 
 
-_FILLS_AT_FIRST = 8192
+_ROWS_AT_FIRST, _BARS_A_ROW = 4096, 16  # room for fills and refusals: a run seldom trades on more than one bar in 16
 _SPLIT, _DIVIDEND, _ACCRUAL, _PAYMENT = 0, 1, 2, 3
 
 
@@ -110,7 +110,7 @@ def simulate(spec: RunSpec, history: History, targets: Sequence[NDArray[np.float
         spec.limits is not None,
         int(np.count_nonzero(timed.kind == CLOSE)),
     )
-    capacity = _FILLS_AT_FIRST + 2 * len(instruments)
+    capacity = _ROWS_AT_FIRST + len(timed.symbol) // _BARS_A_ROW + len(instruments)
     while True:
         *result, complete = _loop(*arguments, capacity)
         if complete:
@@ -204,15 +204,15 @@ def _loop(  # noqa: C901, PLR0912, PLR0915 - one loop over all state is what com
     equity_curve, cash_curve = np.empty(closes), np.empty(closes)
     fills = refusals = closings = held_bars = volume_limited = waiting = 0
 
-    cash, equity, flows = initial_cash, initial_cash, 0.0
+    cash, equity, flows, complete = initial_cash, initial_cash, 0.0, True
     state = Watch(-1, initial_cash, initial_cash, 0, 0, -np.inf)
 
     for group in range(groups):
+        opens = kind[group] == OPEN
+        if opens and waiting == 0 and not has_actions:
+            continue
         begin, end = start[group], start[group + 1]
-        if max(fills, refusals) + symbols > capacity:
-            break
-
-        if kind[group] == OPEN:
+        if opens:
             if has_actions:
                 for index in range(begin, end):
                     bar = member[index]
@@ -244,6 +244,9 @@ def _loop(  # noqa: C901, PLR0912, PLR0915 - one loop over all state is what com
                         action = action_next[action]
             if waiting == 0:
                 continue
+            if max(fills, refusals) + symbols > capacity:
+                complete = False
+                break
             for side in (Side.SELL.value, Side.BUY.value):
                 for index in range(begin, end):
                     bar = member[index]
@@ -308,6 +311,9 @@ def _loop(  # noqa: C901, PLR0912, PLR0915 - one loop over all state is what com
                 count += 1
         if count == 0:
             continue
+        if refusals + symbols > capacity:
+            complete = False
+            break
 
         breach, breach_value, breach_bound = 0, 0.0, 0.0
         if state.drawdown_breach != 0:
@@ -361,7 +367,7 @@ def _loop(  # noqa: C901, PLR0912, PLR0915 - one loop over all state is what com
         volume_limited,
         flows,
         state.drawdown_breach != 0,
-        closings > 0 and max(fills, refusals) + symbols <= capacity,
+        complete,
     )
 
 
