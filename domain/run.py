@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from domain.errors import InputError, nearest
 from domain.market import AssetClass, Instrument, Timeframe
+from domain.performance import periods_a_year
 from domain.rules.costs import Costs
 from domain.rules.fills import VOLUME_SHARE_DAILY, VOLUME_SHARE_INTRADAY, VOLUME_SHARE_OFF
 from domain.rules.limits import Limits
@@ -71,11 +72,8 @@ class RunSpec:
 
     @property
     def annual_periods(self) -> int:
-        """Trading days a year: 252 for equities and mixtures, 365 for crypto alone, 260 for FX alone."""
-        classes = {instrument.asset_class for instrument in self.instruments}
-        if classes == {AssetClass.CRYPTO}:
-            return 365
-        return 260 if classes == {AssetClass.FX} else 252
+        """Trading days a year, as ``domain.performance.periods_a_year`` counts them."""
+        return periods_a_year(instrument.asset_class for instrument in self.instruments)
 
 
 _LATER: Final = ("risk_per_trade", "volatility_target", "kelly", "risk_parity")

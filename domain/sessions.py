@@ -6,6 +6,7 @@ half-days), ``24/7`` (UTC days), ``FX`` (Sunday 17:00 to Friday 17:00 New York; 
 
 from __future__ import annotations
 
+from datetime import date
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CALENDARS: Final = ("XNYS", "24/7", "FX")
+_EPOCH: Final = date(1970, 1, 1)
 
 _EXTENDED_HOURS_SHIFT: Final = 5 * HOUR  # 05:00 UTC lies between the end of after-hours trading and the pre-market, all year
 _OPEN: Final = 9 * HOUR + 30 * MINUTE
@@ -41,6 +43,16 @@ def check_calendar(name: str) -> str:
     if name not in CALENDARS:
         raise InputError(f"calendar {name!r} is unknown: {nearest(name, CALENDARS)}allowed are {', '.join(CALENDARS)}")
     return name
+
+
+def within(days: NDArray[np.int64], start: date | None, end: date | None) -> NDArray[np.bool_]:
+    """Return which session dates, as days since 1970, lie from ``start`` to ``end``, both included; None is no bound."""
+    inside = np.ones(len(days), bool)
+    if start is not None:
+        inside &= days >= (start - _EPOCH).days
+    if end is not None:
+        inside &= days <= (end - _EPOCH).days
+    return inside
 
 
 def session_dates(time: NDArray[np.int64], timeframe: Timeframe, calendar: str) -> NDArray[np.int64]:

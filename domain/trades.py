@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_LOTS: Final = 100_000_000  # the finest lot of any asset class: quantities are counted in integers, so that flat is exact
+_FINEST: Final = 100_000_000  # lots a unit where a fill does not say: the finest of any asset class
 
 
 class FillRow(NamedTuple):
-    """A fill: ``time_us`` the start of the bar filled on, ``side`` 1 for a buy and -1 for a sell, ``quantity`` > 0 in units."""
+    """A fill: ``time_us`` the start of the bar filled on, ``side`` 1 for a buy and -1 for a sell, ``quantity`` > 0 in units.
+
+    ``lots`` is the quantity as the books count it, in ``lots_per_unit``: beyond 2**53 lots ``quantity`` alone is rounded, and
+    flat could not be told. None counts ``quantity`` itself.
+    """
 
     time_us: int
     symbol: str
@@ -21,13 +25,15 @@ class FillRow(NamedTuple):
     price: float
     fee: float
     reason: str
+    lots: int | None = None
+    lots_per_unit: int = _FINEST
 
 
 class SplitRow(NamedTuple):
     """A split before the fills of the bar starting at ``time_us``: ``ratio`` new units for an old one.
 
     ``quantity_after`` is what the position became, signed, and ``cash`` what a fraction was paid with; None and 0 where nothing was
-    rounded.
+    rounded. ``lots_after`` is the same in lots, where the books know it.
     """
 
     time_us: int
@@ -35,6 +41,7 @@ class SplitRow(NamedTuple):
     ratio: float
     quantity_after: float | None = None
     cash: float = 0.0
+    lots_after: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +73,7 @@ class _Open:
     symbol: str
     side: int
     entry_time: int
+    lots_per_unit: int
     held: int = 0
     entered: float = 0.0
     paid: float = 0.0
@@ -73,7 +81,7 @@ class _Open:
     fees: float = 0.0
 
     def closed(self, time_us: int, reason: str) -> Trade:
-        quantity = self.entered / _LOTS
+        quantity = self.entered / self.lots_per_unit
         pnl = self.side * (self.received - self.paid) - self.fees
         entry, leave = self.paid / quantity, self.received / quantity
         return Trade(
@@ -89,7 +97,7 @@ class _Book:
     trades: list[Trade] = field(default_factory=list)
 
     def fill(self, row: FillRow) -> None:
-        lots = _in_lots(row.quantity)
+        lots = _in_lots(row.quantity, row.lots_per_unit) if row.lots is None else row.lots
         standing = self.open.get(row.symbol)
         closing = min(lots, standing.held) if standing and standing.side != row.side else 0
         if standing and closing:
@@ -100,7 +108,7 @@ class _Book:
             self._close_if_flat(standing, row.time_us, row.reason)
         if lots > closing:
             share = (lots - closing) / lots
-            entered = self.open.setdefault(row.symbol, _Open(row.symbol, row.side, row.time_us))
+            entered = self.open.setdefault(row.symbol, _Open(row.symbol, row.side, row.time_us, row.lots_per_unit))
             entered.held += lots - closing
             entered.entered += lots - closing
             entered.paid += row.quantity * share * row.price
@@ -110,8 +118,12 @@ class _Book:
         standing = self.open.get(row.symbol)
         if standing is None:
             return
-        after = round(standing.held * row.ratio) if row.quantity_after is None else _in_lots(abs(row.quantity_after))
-        standing.held = after
+        if row.lots_after is not None:
+            standing.held = abs(row.lots_after)
+        elif row.quantity_after is not None:
+            standing.held = _in_lots(abs(row.quantity_after), standing.lots_per_unit)
+        else:
+            standing.held = round(standing.held * row.ratio)
         standing.entered *= row.ratio
         standing.received += standing.side * row.cash
         self._close_if_flat(standing, row.time_us, "corporate_action")
@@ -138,6 +150,6 @@ def round_trips(fills: Iterable[FillRow], splits: Iterable[SplitRow] = ()) -> li
     return book.trades
 
 
-def _in_lots(quantity: float) -> int:
+def _in_lots(quantity: float, lots_per_unit: int) -> int:
     whole = int(quantity)
-    return whole * _LOTS if whole == quantity else round(quantity * _LOTS)
+    return whole * lots_per_unit if whole == quantity else round(quantity * lots_per_unit)

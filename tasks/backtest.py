@@ -72,11 +72,12 @@ class Refusal(NamedTuple):
 
 @dataclass(frozen=True)
 class Run:
-    """What a driver did with a history: the same from both."""
+    """What a driver did with a history: the same from both. ``fill_lots`` are the integer lots of each fill."""
 
     spec: RunSpec
     history: History
     fills: list[LedgerRow]
+    fill_lots: array[int]
     equity: EquityCurve
     sessions: array[int]
     refusals: list[Refusal]
@@ -154,7 +155,16 @@ def run_kernel(spec: RunSpec, history: History) -> Run:
     equity = EquityCurve(times[closing].tolist(), raw.equity, raw.cash)
     sessions = array("q", plan.session[closing].tolist())
     return Run(
-        spec, history, fills, equity, sessions, refusals, int(raw.held_bars), int(raw.volume_limited), bool(raw.drawdown_breached)
+        spec,
+        history,
+        fills,
+        array("q", raw.fill_lots.tolist()),
+        equity,
+        sessions,
+        refusals,
+        int(raw.held_bars),
+        int(raw.volume_limited),
+        bool(raw.drawdown_breached),
     )
 
 
@@ -181,7 +191,18 @@ def run_events(spec: RunSpec, history: History, progress: Callable[[float], None
             closed += 1
             if progress is not None and closed % _PROGRESS_EVERY == 0:
                 progress(min(closed / total, 1.0))
-    return Run(spec, history, record.fills, record.equity, record.sessions, record.refusals, record.held, limited, record.drawdown)
+    return Run(
+        spec,
+        history,
+        record.fills,
+        record.fill_lots,
+        record.equity,
+        record.sessions,
+        record.refusals,
+        record.held,
+        limited,
+        record.drawdown,
+    )
 
 
 class _Record:
@@ -189,6 +210,7 @@ class _Record:
 
     def __init__(self, units: Mapping[str, int]) -> None:
         self.fills: list[LedgerRow] = []
+        self.fill_lots = array("q")
         self.equity = EquityCurve()
         self.sessions = array("q")
         self.refusals: list[Refusal] = []
@@ -205,6 +227,7 @@ class _Record:
             quantity = event.lots / self._units[event.symbol]
             side = event.side.name.lower()
             self.fills.append(LedgerRow(event.bar_time, event.symbol, side, quantity, event.price, event.fee, event.reason))
+            self.fill_lots.append(event.lots)
         elif type(event) is OrderRefused:
             self.refusals.append(Refusal(event.bar_time, event.symbol, event.breach, event.lots, event.value, event.bound))
         elif type(event) is LimitBreached:

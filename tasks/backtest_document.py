@@ -30,32 +30,48 @@ def iso(time: int) -> str:
 
 def trades_of(run: Run) -> list[Trade]:
     """Return the closed trades of a run, splits on the way taken into account."""
+    units = _lots_per_unit(run)
     fills = [
-        FillRow(fill.time, fill.symbol, 1 if fill.side == "buy" else -1, fill.quantity, fill.price, fill.fee, fill.reason)
-        for fill in run.fills
+        FillRow(
+            fill.time,
+            fill.symbol,
+            1 if fill.side == "buy" else -1,
+            fill.quantity,
+            fill.price,
+            fill.fee,
+            fill.reason,
+            lots,
+            units[fill.symbol],
+        )
+        for fill, lots in zip(run.fills, run.fill_lots, strict=True)
     ]
     return round_trips(fills, _splits_met(run))
+
+
+def _lots_per_unit(run: Run) -> dict[str, int]:
+    return {instrument.symbol: instrument.lots_per_unit for instrument in run.spec.instruments}
 
 
 def _splits_met(run: Run) -> list[SplitRow]:
     """Return what each split did to the position that met it, by walking the ledger."""
     fills = defaultdict(list)
-    for fill in run.fills:
-        fills[fill.symbol].append((fill.time, fill.quantity if fill.side == "buy" else -fill.quantity))
-    units = {instrument.symbol: instrument.lots_per_unit for instrument in run.spec.instruments}
+    for fill, lots in zip(run.fills, run.fill_lots, strict=True):
+        fills[fill.symbol].append((fill.time, lots if fill.side == "buy" else -lots))
+    units = _lots_per_unit(run)
     met, offset = [], 0
     effective = actions_by_bar(run.history)
     for bars in run.history.bars:
-        lots, waiting = 0, list(reversed(fills[bars.symbol]))
+        held, waiting = 0, list(reversed(fills[bars.symbol]))
         for number in sorted(number for number in effective if offset <= number < offset + len(bars)):
             index = number - offset
             while waiting and waiting[-1][0] < bars.time[index]:
-                lots += round(waiting.pop()[1] * units[bars.symbol])
+                held += waiting.pop()[1]
             for action in effective[number]:
-                if action.action == "split" and lots:
-                    split = apply_split(Position(lots), action.value, float(bars.open[index]), units[bars.symbol])
-                    lots = split.position.lots
-                    met.append(SplitRow(int(bars.time[index]), bars.symbol, action.value, lots / units[bars.symbol], split.cash))
+                if action.action == "split" and held:
+                    split = apply_split(Position(held), action.value, float(bars.open[index]), units[bars.symbol])
+                    held = split.position.lots
+                    after = held / units[bars.symbol]
+                    met.append(SplitRow(int(bars.time[index]), bars.symbol, action.value, after, split.cash, held))
         offset += len(bars)
     return met
 

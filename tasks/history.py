@@ -10,7 +10,7 @@ import numpy as np
 
 from domain.errors import DataError, InputError
 from domain.market import AssetClass, Instrument
-from domain.sessions import session_dates
+from domain.sessions import session_dates, within
 from domain.timeline import History, adjust_forward, merged
 
 if TYPE_CHECKING:
@@ -107,11 +107,8 @@ def from_database(
 
 def between(bars: Bars, instrument: Instrument, dates: tuple[date | None, date | None]) -> Bars:
     """Return the bars whose session date lies between ``dates``, both included."""
-    days = session_dates(bars.time, bars.timeframe, instrument.calendar)
-    start, end = dates
-    low = 0 if start is None else int(np.searchsorted(days, _day(start)))
-    high = len(days) if end is None else int(np.searchsorted(days, _day(end), side="right"))
-    return bars.slice(low, high)
+    inside = np.flatnonzero(within(session_dates(bars.time, bars.timeframe, instrument.calendar), *dates))
+    return bars.slice(int(inside[0]), int(inside[-1]) + 1) if len(inside) else bars.slice(0, 0)
 
 
 def suspected_splits(history: History) -> list[str]:
@@ -133,7 +130,3 @@ def _history(
 ) -> History:
     symbols = {instrument.symbol for instrument in instruments}
     return History(instruments, tuple(bars), timeframe, tuple(action for action in actions if action.symbol in symbols))
-
-
-def _day(value: date) -> int:
-    return (value - date(1970, 1, 1)).days

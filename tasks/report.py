@@ -88,15 +88,16 @@ def strategy_reports(events: Sequence[JournalEvent], history: History, strategie
             for book in books.values():
                 value = sum(lots / units[symbol] * marks[symbol] for symbol, lots in book.lots.items() if lots)
                 book.curve.append(initial + book.cash + value)
-    periods = periods_a_year(instrument.asset_class for instrument in history.instruments)
-    return tuple(_measured(name, books[name], sessions, initial, periods) for name in sorted(books))
+    return tuple(_measured(name, books[name], sessions, initial, history) for name in sorted(books))
 
 
 def _fill(book: _Book, event: OrderFilled, units: int) -> None:
     quantity = event.lots / units
     book.lots[event.symbol] = book.lots.get(event.symbol, 0) + event.side * event.lots
     book.cash -= event.side * quantity * event.price + event.fee
-    book.fills.append(FillRow(event.bar_time, event.symbol, int(event.side), quantity, event.price, event.fee, event.reason))
+    side = int(event.side)
+    row = FillRow(event.bar_time, event.symbol, side, quantity, event.price, event.fee, event.reason, event.lots, units)
+    book.fills.append(row)
 
 
 def _act(book: _Book | None, event: CorporateActionApplied, units: int) -> None:
@@ -108,13 +109,15 @@ def _act(book: _Book | None, event: CorporateActionApplied, units: int) -> None:
     if action.action == "split":
         book.lots[action.symbol] = event.lots_after
         after = event.lots_after / units
-        book.splits.append(SplitRow(event.bar_time, action.symbol, action.value, after, event.cash))
+        book.splits.append(SplitRow(event.bar_time, action.symbol, action.value, after, event.cash, event.lots_after))
 
 
-def _measured(name: str, book: _Book, sessions: list[int], initial: float, periods: int) -> StrategyReport:
+def _measured(name: str, book: _Book, sessions: list[int], initial: float, history: History) -> StrategyReport:
     if not sessions:
         return StrategyReport(name, 0.0, None, 0.0, None, 0)
-    points = equity_points(np.array(book.curve), np.array(sessions, np.int64))
+    before = None if history.timeframe.is_daily else initial
+    points = equity_points(np.array(book.curve), np.array(sessions, np.int64), before)
+    periods = periods_a_year(instrument.asset_class for instrument in history.instruments)
     trades = round_trips(book.fills, book.splits)
     return StrategyReport(
         name,

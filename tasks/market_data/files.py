@@ -14,7 +14,7 @@ from domain.errors import DataError, InputError
 from domain.hard_checks import examine
 from domain.market import DAY, HOUR, TIMEFRAMES, AssetClass, CorporateAction, Instrument, parse_symbol
 from domain.quality import NO_TIME
-from domain.sessions import session_dates
+from domain.sessions import session_dates, within
 from tasks.market_data.provider import Fetched
 from tasks.market_data.tables import check_header, check_is_file, read_rows
 from tasks.market_data.times import usual_step
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 ACTIONS: Final = ("split", "dividend")
 _ACTION_COLUMNS: Final = ("symbol", "ex_date", "action", "value")
-_EPOCH: Final = date(1970, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,11 +173,9 @@ def _between(rows: Rows, timeframe: Timeframe, instruments: Mapping[str, Instrum
     """Return the rows of the sessions from ``start`` to ``end``; those whose time cannot be read stay, to be reported."""
     if start is None and end is None:
         return rows
-    first = (start - _EPOCH).days if start else -(2**62)
-    last = (end - _EPOCH).days if end else 2**62
     inside = rows.time == NO_TIME
     for code, symbol in enumerate(rows.symbols):
         mine = np.flatnonzero((rows.code == code) & ~inside)
         days = session_dates(rows.time[mine], timeframe, instruments[symbol].calendar)
-        inside[mine[(days >= first) & (days <= last)]] = True
+        inside[mine[within(days, start, end)]] = True
     return rows.take(inside)

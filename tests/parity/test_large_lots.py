@@ -1,0 +1,93 @@
+"""Cheap coins: positions of more lots than a float counts exactly, in every driver and in the trades."""
+
+from __future__ import annotations
+
+from itertools import accumulate, pairwise
+from typing import TYPE_CHECKING
+
+import numba
+import pytest
+from histories import HOURLY, fraction, history, market, run_alike, run_scripts, scripted
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from domain.market import AssetClass
+from domain.rules.costs import Costs
+from tasks.backtest_document import trades_of
+
+if TYPE_CHECKING:
+    from domain.run import RunSpec
+    from domain.timeline import History
+
+EXACT = 2**53
+"""Whole numbers beyond it are not all floats."""
+
+CRYPTO = {"SHIB-USD": AssetClass.CRYPTO, "PEPE-USD": AssetClass.CRYPTO}
+PRICES = st.floats(0.8e-5, 1.25e-5)
+VOLUMES = st.one_of(st.just(0.0), st.floats(1e8, 2e10))
+TARGETS = st.sampled_from([".", ".", "1", "0", "0.5", "0.3333"])
+
+
+@st.composite
+def cheap_runs(draw: st.DrawFn) -> tuple[RunSpec, History]:
+    """Draw one or two coins at about 1e-5 USD and a run of 1e17 lots and more over them, filled in parts."""
+    symbols = list(CRYPTO)[: draw(st.integers(1, 2))]
+    bars, scripts = [], {}
+    for symbol in symbols:
+        rows = draw(st.lists(st.tuples(PRICES, PRICES, VOLUMES), min_size=4, max_size=16))
+        opens, closes, volumes = zip(*rows, strict=True)
+        bars.append(market(symbol, opens, closes, volume=list(volumes), timeframe=HOURLY))
+        scripts[symbol] = " ".join(["1", *draw(st.lists(TARGETS, max_size=len(rows) - 2)), "0"])
+    past = history(*bars, classes=CRYPTO)
+    costs = draw(st.sampled_from([Costs(0.0, 0.0), Costs(0.0005, 0.0002)]))
+    options = {"costs": costs, "volume_limit": draw(st.sampled_from([0.0, 0.1, 0.3]))}
+    return scripted(past, scripts, fraction(draw(st.floats(0.05, 0.95))), **options), past
+
+
+many = settings(
+    max_examples=60 if numba.config.DISABLE_JIT else 300,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+
+@many
+@given(cheap_runs())
+def test_drivers_agree_to_the_bit_beyond_exact_floats(drawn: tuple[RunSpec, History]) -> None:
+    """Fills, fees, equity and refusals of kernel, engine and streamed engine, with positions of up to 1e18 lots."""
+    spec, past = drawn
+    run = run_alike(spec, past)
+    assert len(run.fill_lots) == len(run.fills)
+    assert all(lots / 100_000_000 == fill.quantity for lots, fill in zip(run.fill_lots, run.fills, strict=True))
+
+
+@many
+@given(cheap_runs())
+def test_a_trade_ends_exactly_where_the_books_are_flat(drawn: tuple[RunSpec, History]) -> None:
+    """As many trades as there are ways back to no lot at all, counted in whole numbers."""
+    spec, past = drawn
+    run = run_alike(spec, past, streamed=False)
+    flats = 0
+    for symbol in CRYPTO:
+        moves = [
+            lots if fill.side == "buy" else -lots
+            for fill, lots in zip(run.fills, run.fill_lots, strict=True)
+            if fill.symbol == symbol
+        ]
+        flats += sum(before != 0 and after == 0 for before, after in pairwise(accumulate(moves, initial=0)))
+    assert len(trades_of(run)) == flats
+
+
+def test_partial_fills_of_a_cheap_coin_are_one_trade() -> None:
+    """Bought in three parts, sold in three: the quantities as floats do not add up, the lots do, so there is one trade."""
+    volumes = [1e12, 7.1e9, 1_000.1234567, 1e12, 1e12, 333.3333333, 5.1e9, 1e12, 1e12]
+    coin = market("SHIB-USD", [1e-5] * 5 + [1.1e-5] * 4, volume=volumes, timeframe=HOURLY)
+    past = history(coin, classes=CRYPTO)
+    run = run_scripts(past, {"SHIB-USD": "1 . . . 0"}, fraction(0.95), volume_limit=0.3)
+    assert [fill.side for fill in run.fills] == ["buy"] * 3 + ["sell"] * 3
+    assert sum(run.fill_lots[:3]) == sum(run.fill_lots[3:]) > EXACT
+    rounded = [round(fill.quantity * 100_000_000) for fill in run.fills]
+    assert sum(rounded[:3]) != sum(rounded[3:])
+    (trade,) = trades_of(run)
+    assert trade.quantity == sum(run.fill_lots[:3]) / 100_000_000
+    assert trade.pnl == pytest.approx(run.equity[-1].equity - 100_000.0, rel=1e-9)

@@ -1,0 +1,177 @@
+"""Bars with their actions as a history: what a person is warned of, and what is refused."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from histories import DAILY, HOURLY, MONDAY, history, market
+
+from domain.errors import InputError
+from domain.market import DAY, AssetClass, CorporateAction, Instrument
+from tasks.backtest import BacktestRequest, run_backtest
+from tasks.database.bars import save_instruments, upsert_bars
+from tasks.history import between, from_database, from_file, suspected_splits
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from domain.market import Bars
+    from tasks.database.connection import Database
+
+
+def bars_file(folder: Path, *markets: Bars) -> Path:
+    """Write daily bars as CSV."""
+    lines = ["time,symbol,open,high,low,close,volume"]
+    for bars in markets:
+        columns = (bars.time, bars.open, bars.high, bars.low, bars.close, bars.volume)
+        for time, *prices in zip(*(column.tolist() for column in columns), strict=True):
+            lines.append(",".join([f"{np.datetime64(time, 'us')}Z", bars.symbol, *map(repr, prices)]))
+    path = folder / "bars.csv"
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+    return path
+
+
+def actions_file(folder: Path, *rows: str) -> Path:
+    """Write corporate actions as CSV."""
+    path = folder / "actions.csv"
+    path.write_text("\n".join(["symbol,ex_date,action,value,pay_date", *rows]) + "\n", "utf-8")
+    return path
+
+
+def after(ratio: float, symbol: str = "AAA") -> Bars:
+    """Return six bars of which the fourth, 2021-03-04, opens as after a split of ``ratio`` for one."""
+    return market(symbol, [120.0] * 3 + [120.0 / ratio] * 3)
+
+
+# Warnings
+
+
+def test_unknown_actions_are_named_for_the_symbols_of_the_run_only(tmp_path: Path) -> None:
+    """A merger of a symbol that is traded is told with its line; that of another is not this run's matter."""
+    bars = bars_file(tmp_path, market("AAA", [10.0] * 6), market("BBB", [10.0] * 6))
+    actions = actions_file(tmp_path, "AAA,2021-03-03,merger,1.5,", "BBB,2021-03-03,spinoff,2,", "ZZZ,2021-03-03,merger,1,")
+    found = from_file(bars, ["AAA"], DAILY, actions=actions).warnings
+    assert found == (f"{actions} line 2: action 'merger' of AAA is not applied; known are split, dividend",)
+
+
+def test_a_back_test_hands_on_what_was_not_applied(tmp_path: Path) -> None:
+    """The warning stands in the contract's document."""
+    bars = bars_file(tmp_path, market("AAA", [10.0] * 6))
+    actions = actions_file(tmp_path, "AAA,2021-03-03,merger,1.5,")
+    document = run_backtest(BacktestRequest(("buy_and_hold",), bars=bars, actions=actions)).document
+    assert [warning for warning in document["warnings"] if "merger" in warning]
+
+
+@pytest.mark.parametrize("ratio", [1.5, 2, 6, 8, 15, 20, 50, 1 / 8, 1 / 15])
+def test_a_split_that_nobody_declared_is_suspected(ratio: float) -> None:
+    """Any usual ratio, forward and reverse, by symbol and day."""
+    (warning,) = suspected_splits(history(after(ratio), market("BBB", [10.0] * 6)))
+    assert warning == "AAA opens as after a split on 2021-03-04: see --actions"
+
+
+@pytest.mark.parametrize("ratio", [2, 6, 15, 1 / 8])
+def test_a_declared_split_is_not_suspected(ratio: float) -> None:
+    """It explains the jump."""
+    past = history(after(ratio), actions=[CorporateAction("AAA", "2021-03-04", "split", float(ratio))])
+    assert suspected_splits(past) == []
+
+
+def test_a_jump_of_a_third_is_no_split() -> None:
+    """An opening at two thirds is what 3 for 2 gives; one at four fifths is a bad day."""
+    assert suspected_splits(history(after(1.25))) == []
+
+
+def test_one_file_of_actions_does_not_silence_the_suspicion(tmp_path: Path) -> None:
+    """AAA's split is declared, BBB's is not: the second is told although there is a file."""
+    bars = bars_file(tmp_path, after(8, "AAA"), after(6, "BBB"))
+    loaded = from_file(bars, None, DAILY, actions=actions_file(tmp_path, "AAA,2021-03-04,split,8,"))
+    assert loaded.warnings == ("BBB opens as after a split on 2021-03-04: see --actions",)
+
+
+def test_without_a_file_of_actions_both_are_suspected(tmp_path: Path) -> None:
+    """The same bars with nothing declared."""
+    loaded = from_file(bars_file(tmp_path, after(8, "AAA"), after(1 / 8, "BBB")), None, DAILY)
+    assert [warning[:3] for warning in loaded.warnings] == ["AAA", "BBB"]
+
+
+def test_coins_do_not_split(tmp_path: Path) -> None:
+    """A coin that halves overnight has halved."""
+    loaded = from_file(bars_file(tmp_path, after(2, "BTC-USD")), None, DAILY, asset_class=AssetClass.CRYPTO)
+    assert not [warning for warning in loaded.warnings if "as after a split" in warning]
+
+
+# Actions of a file
+
+
+def test_dividends_of_one_day_in_a_file_are_added_up(tmp_path: Path) -> None:
+    """Three rows, of which two are the same: 0.1 and 0.25."""
+    bars = bars_file(tmp_path, market("AAA", [10.0] * 6))
+    rows = ("AAA,2021-03-03,dividend,0.1,", "AAA,2021-03-03,dividend,0.25,", "AAA,2021-03-03,dividend,0.1,")
+    (found,) = from_file(bars, None, DAILY, actions=actions_file(tmp_path, *rows)).history.actions
+    assert found == CorporateAction("AAA", "2021-03-03", "dividend", 0.35)
+
+
+def test_two_splits_of_one_day_in_a_file_are_refused(tmp_path: Path) -> None:
+    """Nothing runs on data that contradicts itself."""
+    bars = bars_file(tmp_path, market("AAA", [10.0] * 6))
+    actions = actions_file(tmp_path, "AAA,2021-03-03,split,2,", "AAA,2021-03-03,split,3,")
+    with pytest.raises(InputError, match="AAA has two different actions split on 2021-03-03"):
+        run_backtest(BacktestRequest(("buy_and_hold",), bars=bars, actions=actions))
+
+
+def test_actions_without_bars_are_refused(tmp_path: Path, embedded_database: Database) -> None:
+    """Bars of the database have their own: a file of others would be left unread in silence."""
+    upsert_bars(embedded_database, [market("AAA", [10.0] * 6)], "test")
+    actions = actions_file(tmp_path, "AAA,2021-03-03,split,2,")
+    request = BacktestRequest(("buy_and_hold",), symbols=("AAA",), actions=actions)
+    for database in (None, embedded_database):
+        with pytest.raises(InputError, match="--actions goes with --bars"):
+            run_backtest(request, database=database)
+
+
+# Asset class and dates
+
+
+def test_asset_class_holds_for_symbols_the_database_does_not_know(embedded_database: Database) -> None:
+    """Bars without an instrument are those of the class asked for, equities where none is; a known instrument stays itself."""
+    upsert_bars(embedded_database, [market("XRP-USD", [10.0] * 6), market("KNOWN", [10.0] * 6)], "test")
+    save_instruments(embedded_database, [Instrument.of("KNOWN")])
+    found = from_database(embedded_database, ["XRP-USD", "KNOWN"], DAILY, asset_class=AssetClass.CRYPTO).history
+    assert [one.asset_class for one in found.instruments] == [AssetClass.EQUITY, AssetClass.CRYPTO]
+    assert from_database(embedded_database, ["XRP-USD"], DAILY).history.instruments[0].asset_class is AssetClass.EQUITY
+
+
+def test_a_back_test_of_stored_bars_takes_the_asset_class(embedded_database: Database) -> None:
+    """--asset-class crypto: fractions of a coin are bought and there is no volume rule."""
+    upsert_bars(embedded_database, [market("SOL-USD", [30.0] * 6)], "test")
+    request = BacktestRequest(("buy_and_hold",), symbols=("SOL-USD",), asset_class="crypto")
+    result = run_backtest(request, database=embedded_database)
+    assert result.document["assumptions"]["volume_limit"] == {"SOL-USD": None}
+    assert result.fills[0]["quantity"] % 1.0 > 0.0
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "days"),
+    [
+        (None, None, [0, 1, 2, 3, 4]),
+        (date(2021, 3, 2), date(2021, 3, 4), [1, 2, 3]),
+        (date(2021, 3, 4), None, [3, 4]),
+        (None, date(2021, 3, 1), [0]),
+        (date(2021, 3, 6), date(2021, 3, 7), []),
+    ],
+)
+def test_dates_are_sessions_with_both_ends(start: date | None, end: date | None, days: list[int]) -> None:
+    """Stored bars are cut as those of a file: by session, both dates included."""
+    bars = market("AAA", [10.0] * 5)
+    kept = between(bars, Instrument.of("AAA"), (start, end))
+    assert ((kept.time - MONDAY) // DAY).tolist() == days
+
+
+def test_hours_after_midnight_utc_belong_to_the_evening_before() -> None:
+    """00:00 UTC is 19:00 in New York: asking for Monday takes it, asking for Tuesday does not."""
+    bars = market("AAA", [10.0] * 3, timeframe=HOURLY, start=MONDAY + DAY)
+    assert len(between(bars, Instrument.of("AAA"), (date(2021, 3, 1), date(2021, 3, 1)))) == 3
+    assert len(between(bars, Instrument.of("AAA"), (date(2021, 3, 2), None))) == 0
