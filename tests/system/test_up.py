@@ -18,11 +18,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import psycopg
 import pytest
 
 from deployments import guardian
 from tasks.orchestration import sign_in
 from tasks.settings import Installation
+from tasks.system_database import embedded_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -248,7 +250,7 @@ class Killed:
     restarted: dict[str, bool]
     bars_while_prefect_was_away: tuple[str, str]
     session_runs: list[dict[str, Any]]
-    printed: str
+    noted: list[str]
     left: list[int]
 
 
@@ -276,10 +278,18 @@ def killed(house: House, first: FirstRun) -> Killed:
     bar = str(eventually(lambda: house.session().get("last_bar"), 30.0))
     eventually(partial(trades_after, house, bar), 30.0)
     runs = eventually(lambda: [r for r in house.flow_runs("trade-session") if r["state_type"] == "RUNNING"], 40.0)
-    printed = house.printed
+    noted = eventually(partial(noted_restarts, house), 20.0)
     end(house, signal.SIGKILL)
     eventually(lambda: not house.alive(), 15.0)
-    return Killed(page, restarted, away, runs, printed, house.alive())
+    return Killed(page, restarted, away, runs, noted, house.alive())
+
+
+def noted_restarts(house: House) -> list[str]:
+    """Return which processes the system events say were started again, once they name every one of them."""
+    with psycopg.connect(embedded_server(Installation(house.data)).url) as connection:
+        rows = connection.execute("SELECT message FROM system_events WHERE event_type = 'process_restarted'").fetchall()
+    names = {message.split()[0] for (message,) in rows}
+    return sorted(names) if names >= set(PROCESSES) else []
 
 
 def trades_after(house: House, bar: str) -> bool:
@@ -299,8 +309,9 @@ def test_a_later_start_shows_its_page_within_25_seconds(killed: Killed) -> None:
 
 
 def test_each_killed_process_comes_back(killed: Killed) -> None:
-    """Kill -9 of database, Prefect server, worker, session and web in the middle of a session: each is started again."""
+    """Killed in the middle of a session, each process is started again, and the system events say so."""
     assert killed.restarted == dict.fromkeys(PROCESSES, True)
+    assert killed.noted == sorted(PROCESSES)
 
 
 def test_the_session_trades_while_prefect_is_away_and_reports_when_it_is_back(killed: Killed) -> None:
