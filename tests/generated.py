@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 CLASSES = {
     "AAA": AssetClass.EQUITY,
     "BBB": AssetClass.EQUITY,
+    "CCC": AssetClass.EQUITY,
     "BTC-USD": AssetClass.CRYPTO,
     "EUR-USD": AssetClass.FX,
 }
 PRICES = st.one_of(st.sampled_from([10.0, 12.5, 20.0, 0.1]), st.floats(0.5, 500.0))
 VOLUMES = st.one_of(st.sampled_from([0.0, math.nan, 40.0, 1_000.0, 1e6]), st.floats(0.0, 1e4))
-TARGETS = st.sampled_from([".", ".", ".", "1", "0", "0.5", "-1", "0.25"])
+TARGETS = st.sampled_from([".", ".", "1", "0", "0.5", "1", "-1", "0.25"])
 SIZINGS = st.one_of(
     st.sampled_from([1.0, 7.0, 0.3, 250.0]).map(quantity), st.sampled_from([0.1, 0.475, 0.95, 1.0, 3.0]).map(fraction)
 )
@@ -43,10 +44,11 @@ BOUNDS = st.builds(
 @st.composite
 def one_market(draw: st.DrawFn, symbol: str, *, daily: bool) -> Bars:
     """Draw the bars of one symbol: own first bar, holes, bars without volume or with unknown volume."""
-    count = draw(st.integers(1, 14))
+    count = draw(st.sampled_from([1, 3, 8, 14]))
     prices = draw(st.lists(st.tuples(PRICES, PRICES, VOLUMES), min_size=count, max_size=count))
     opens, closes, volumes = zip(*prices, strict=True)
-    offsets = draw(st.lists(st.integers(1, 3), min_size=count, max_size=count))
+    whole = draw(st.booleans())
+    offsets = [1] * count if whole else draw(st.lists(st.integers(1, 3), min_size=count, max_size=count))
     if daily:
         weekdays = [day for day in range(90) if CLASSES[symbol] is AssetClass.CRYPTO or day % 7 < 5]
         days = [weekdays[index] for index in np.cumsum(offsets)]
@@ -61,7 +63,7 @@ def actions_of(draw: st.DrawFn, symbol: str) -> list[CorporateAction]:
     """Draw a few splits and dividends of one symbol."""
     made = []
     for _ in range(draw(st.integers(0, 3))):
-        day = draw(st.integers(0, 40))
+        day = draw(st.integers(1, 12))
         date = str(np.datetime64("2021-03-01") + day)
         if draw(st.booleans()):
             made.append(CorporateAction(symbol, date, "split", draw(st.sampled_from([2.0, 1.5, 0.1, 7.0, 1 / 3]))))
@@ -75,12 +77,14 @@ def actions_of(draw: st.DrawFn, symbol: str) -> list[CorporateAction]:
 @st.composite
 def runs(draw: st.DrawFn) -> tuple[RunSpec, History]:
     """Draw a market of one to four symbols and a run over it."""
-    symbols = draw(st.lists(st.sampled_from(list(CLASSES)), min_size=1, max_size=4, unique=True))
+    together = draw(st.booleans())  # equities alone share every instant, mixtures few
+    names = ["AAA", "BBB", "CCC"] if together else list(CLASSES)
+    symbols = draw(st.lists(st.sampled_from(names), min_size=1, max_size=len(names), unique=True))
     daily = draw(st.booleans())
     bars = [draw(one_market(symbol, daily=daily)) for symbol in symbols]
     actions = [action for symbol in symbols if draw(st.booleans()) for action in draw(actions_of(symbol))]
     past = history(*bars, actions=actions, classes=CLASSES)
-    scripts = {one.symbol: " ".join(draw(st.lists(TARGETS, max_size=len(one)))) for one in bars}
+    scripts = {one.symbol: " ".join(draw(st.lists(TARGETS, min_size=len(one) // 2, max_size=len(one)))) for one in bars}
     options = {
         "cash": draw(st.sampled_from([5.0, 60.0, 1_000.0, 100_000.0])),
         "costs": draw(st.sampled_from([Costs(0.0, 0.0), Costs(0.001, 0.0), Costs(0.0005, 0.0002), Costs(0.0, 0.05)])),

@@ -10,7 +10,7 @@ import msgspec
 import numba
 import pytest
 from generated import runs
-from histories import fraction, history, market, quantity, scripted, stream
+from histories import HOURLY, MONDAY, fraction, history, market, quantity, scripted, stream
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -35,7 +35,7 @@ from domain.events import (
     SignalRaised,
     TradingHalted,
 )
-from domain.market import CorporateAction, Side
+from domain.market import HOUR, CorporateAction, Side
 from domain.orders import Status
 from domain.rules.limits import Limits
 from domain.targets import StreamedTargets
@@ -268,6 +268,23 @@ def test_resume_lifts_a_drawdown_and_counts_it_from_there() -> None:
     again = [event for event in one.journal if isinstance(event, LimitBreached)][1:]
     assert [event.breach for event in again] == ["max_drawdown"]
     assert again[0].value > 0.1
+
+
+def test_a_drawdown_after_a_resume_is_seen_within_the_same_session() -> None:
+    """Hour by hour: 20 % lost, resumed at 80,000, 85 makes a peak of 85,000, and 74 lies 10 % below it: one more breach."""
+    bars = market("AAA", [100, 100, 80, 85, 84, 74, 74], timeframe=HOURLY, start=MONDAY + 12 * HOUR)
+    past = history(bars)
+    one = Desk(scripted(past, {"AAA": "1"}, quantity(1_000), limits=Limits(max_drawdown=0.1)))
+    events = list(market_events(past))
+    for event in events[:6]:
+        one.step(event)
+    one.command(Resume("x"))
+    for event in events[6:]:
+        one.step(event)
+    assert [event.value for event in one.journal if isinstance(event, LimitBreached)] == [
+        pytest.approx(0.2),
+        pytest.approx(1 - 74 / 85),
+    ]
 
 
 def test_resume_does_not_lift_a_daily_loss() -> None:

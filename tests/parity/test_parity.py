@@ -44,7 +44,7 @@ def fills_by_bar(run: Run, past: History) -> dict[tuple[str, int], float]:
 
 
 @settings(
-    max_examples=300 if COMPILED else 60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=500 if COMPILED else 250, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 @given(runs())
 def test_all_drivers_agree_and_keep_the_laws_on_any_market(drawn: tuple[RunSpec, History]) -> None:

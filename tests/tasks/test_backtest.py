@@ -7,7 +7,7 @@ import json
 import math
 import struct
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
@@ -15,8 +15,11 @@ import pytest
 from histories import TESTS
 
 from domain.errors import DataError, InputError, TradingError
+from domain.market import Instrument
 from tasks import backtest, registry
 from tasks.backtest import BacktestRequest, run_backtest
+from tasks.history import between
+from tasks.market_data.files import read_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -212,6 +215,14 @@ def test_start_and_end_are_included_by_session_date() -> None:
     made = document(SPY, start="2008-03-03", end="2008-03-07")
     assert made["bars"] == 5
     assert (made["start"][:10], made["end"][:10]) == ("2008-03-03", "2008-03-07")
+
+
+def test_stored_bars_are_cut_by_the_same_dates() -> None:
+    """What comes from the database is cut by session date too, both ends included."""
+    (spy,) = read_file(BARS, ["SPY"])
+    cut = between(spy, Instrument.of("SPY"), (date(2008, 3, 3), date(2008, 3, 7)))
+    assert len(cut) == 5
+    assert len(between(spy, Instrument.of("SPY"), (None, None))) == len(spy)
 
 
 def test_dates_without_a_session_take_those_between() -> None:

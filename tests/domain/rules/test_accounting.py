@@ -93,9 +93,11 @@ def test_short_position_owes_its_fraction() -> None:
 
 
 def test_ratio_that_is_no_binary_fraction_still_counts_whole() -> None:
-    """1 for 3 written as 0.3333333333333333: 300 become 100, without cash in lieu."""
-    assert split_lots(300, 0.3333333333333333) == 100
-    assert apply_split(Position(300, 1.0, 0.0), 0.3333333333333333, 3.0, 1).cash == 0.0
+    """100 x 1.15 is 114.99999999999999 in float64; a stock dividend of 15 % makes 115, without cash in lieu."""
+    assert 100 * 1.15 < 115
+    assert split_lots(100, 1.15) == 115
+    after = apply_split(Position(100, 11.5, 0.0), 1.15, 10.0, 1)
+    assert (after.position.lots, after.cash) == (115, 0.0)
 
 
 def test_dividend_is_rounded_to_the_fourth_decimal() -> None:
