@@ -158,11 +158,10 @@ def server_processes(cluster: Path) -> list[int]:
         if not entry.name.isdigit():
             continue
         try:
-            name, _, rest = (entry / "stat").read_text().partition("(")[2].rpartition(")")
-            if name == "postgres" and rest.split()[0] not in "ZX" and (entry / "cwd").readlink() == place:
+            if (entry / "comm").read_text() == "postgres\n" and (entry / "cwd").readlink() == place:
                 found.append(int(entry.name))
         except OSError:
-            continue  # it ended, or belongs to somebody else
+            continue  # it ended (a zombie has no directory any more), or belongs to somebody else
     return found
 
 

@@ -130,6 +130,20 @@ def test_two_writers_of_the_same_bars_store_each_once(database: Database) -> Non
     assert sorted(counts) == [(0, 0, 20_000), (0, 0, 20_000), (20_000, 0, 0)]
 
 
+def test_bars_wait_for_those_that_another_program_is_storing(database: Database) -> None:
+    """What is not committed yet is neither missed nor stored twice."""
+    series = random_bars("WAIT", ONE_MINUTE, START, 10)
+    counts = []
+    waiting = threading.Thread(target=lambda: counts.append(bars.upsert_bars(database, [series], "t")))
+    with database.connect() as other:
+        other.execute(bars._ALONE)
+        waiting.start()
+        waiting.join(0.5)
+        assert counts == []
+    waiting.join()
+    assert counts == [(10, 0, 0)]
+
+
 def test_statistics_and_last_times_know_every_series(database_server: DatabaseServer) -> None:
     """Counts and last bars by series, and zero where nothing is stored."""
     from tasks.database.connection import Database  # noqa: PLC0415 - a database of its own

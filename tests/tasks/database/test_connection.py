@@ -155,6 +155,13 @@ def test_any_text_is_a_url_or_a_configuration_error(url: str) -> None:
             continue
 
 
+def test_a_password_that_a_driver_repeats_is_not_passed_on() -> None:
+    """Whatever the driver's message holds."""
+    database = Database(f"postgresql://me:{QUOTED}@host/pi5", application="tests")
+    for said in (f"no, {SECRET} is wrong", f'password authentication failed for "me" with {SECRET}'):
+        assert_no_secret(str(database._refusal(psycopg.OperationalError(said))))
+
+
 def test_a_lost_connection_is_replaced_by_the_pool(database: Database) -> None:
     """After the server ended every session the next question is answered."""
     with database.engine.begin() as pooled:

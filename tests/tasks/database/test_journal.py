@@ -121,6 +121,8 @@ def test_a_split_scales_position_and_open_order_and_its_fills_stay_distinct(data
         writer.append(run_id, [requested(order, 20, "SPY"), filled(order, 6, 6, 10.0, "SPY")], (2 * DAY, 1))
         writer.append(run_id, [filled(order, 4, 10, 10.0, "SPY")], (2 * DAY, 1))
         writer.append(run_id, [CorporateActionApplied(3 * DAY, split, 10, 5, 0.0, 3 * DAY, 20.0)], (3 * DAY, 1))
+        question = "SELECT current_price::float8, unrealized_pnl::float8 FROM positions WHERE account = %s"
+        assert query(database, question, account) == [(20.0, 0.0)]
         writer.append(run_id, [filled(order, 1, 6, 20.0, "SPY")], (3 * DAY, 1))
     row = query(database, "SELECT lots, filled_lots, quantity::float8, status FROM orders WHERE client_order_id = %s", order)
     assert row == [(10, 6, 10.0, "partially_filled")]
@@ -211,6 +213,24 @@ def test_a_changed_journal_is_refused(database: Database, run: tuple[str, str], 
         assert connection.execute(damage.encode(), (run_id,)).rowcount == 1
     with pytest.raises(InvariantViolated, match=told):
         list(journal.load(database, run_id))
+
+
+def test_a_record_that_was_rewritten_with_its_hash_breaks_the_chain(database: Database, run: tuple[str, str]) -> None:
+    """Whoever changes a record and its hash must change all that follow."""
+    run_id, account = run
+    with journal.Writer(database, account) as writer:
+        for day in (1, 2, 3):
+            writer.append(run_id, [EquityMarked(day * DAY, day * DAY, day, 7.0, 7.0)], (day * DAY, 0))
+    with database.connect() as connection:
+        (first,) = connection.execute("SELECT hash FROM journal WHERE account = %s AND seq = 1", (account,)).fetchone()
+        payload = record.encode(EquityMarked(2 * DAY, 2 * DAY, 2, 8.0, 8.0))
+        forged = record.chained(first, account, 2, run_id, writer.epoch, payload)
+        connection.execute("UPDATE journal SET payload = %s, hash = %s WHERE account = %s AND seq = 2", (payload, forged, account))
+    events = journal.load(database, run_id)
+    next(events)
+    assert next(events).equity == 8.0
+    with pytest.raises(InvariantViolated, match="record 3"):
+        next(events)
 
 
 def test_a_journal_that_lost_its_end_is_not_continued(database: Database, run: tuple[str, str]) -> None:
