@@ -34,33 +34,11 @@ _LOG_BYTES: Final = 5_000_000
 _POLL_SECONDS: Final = 0.05
 _STOP_SECONDS: Final = 60.0
 
-SETTINGS: Final[Mapping[str, str]] = {
-    "listen_addresses": "",
-    "shared_buffers": "128MB",
-    "work_mem": "4MB",
-    "maintenance_work_mem": "32MB",
-    "effective_cache_size": "1GB",
-    "max_connections": "40",
-    "max_worker_processes": "4",
-    "max_parallel_workers_per_gather": "0",
-    "autovacuum_max_workers": "1",
-    "jit": "off",
-    "max_wal_size": "1GB",
-    "wal_compression": "on",
-    "checkpoint_timeout": "15min",
-    "random_page_cost": "1.1",
-    "timezone": "UTC",
-    "log_timezone": "UTC",
-    "log_min_messages": "warning",
-    "log_checkpoints": "off",
-}
-"""What the server is told, for a machine with 4 GB or more: PSS stays below 200 MB."""
-
 
 class EmbeddedServer:
     """The server whose files are in ``data_dir``.
 
-    ``programs`` is a folder of PostgreSQL programs, by default that of the installed wheel; ``settings`` are added to SETTINGS;
+    ``programs`` is a folder of PostgreSQL programs, by default that of the installed wheel; ``settings`` are added to postgres.SETTINGS;
     ``log`` receives what the server says, by default ``data_dir/server.log``.
     """
 
@@ -70,7 +48,7 @@ class EmbeddedServer:
         self.data_dir: Final = data_dir.absolute()
         self.log: Final = log or self.data_dir / "server.log"
         self._programs = programs
-        self._settings = {**SETTINGS, **(settings or {})}
+        self._settings = {**postgres.SETTINGS, **(settings or {})}
         self._cluster = self.data_dir / "cluster"
         self._lock: IO[str] | None = None
         self._process: subprocess.Popen[bytes] | None = None
