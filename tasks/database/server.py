@@ -38,8 +38,8 @@ _STOP_SECONDS: Final = 60.0
 class EmbeddedServer:
     """The server whose files are in ``data_dir``.
 
-    ``programs`` is a folder of PostgreSQL programs, by default that of the installed wheel; ``settings`` are added to postgres.SETTINGS;
-    ``log`` receives what the server says, by default ``data_dir/server.log``.
+    ``programs`` is a folder of PostgreSQL programs, by default that of the installed wheel; ``settings`` are added to
+    postgres.SETTINGS; ``log`` receives what the server says, by default ``data_dir/server.log``.
     """
 
     def __init__(
