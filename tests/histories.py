@@ -132,7 +132,7 @@ def stream(spec: RunSpec, past: History) -> Stream:
 def run_alike(spec: RunSpec, past: History, *, streamed: bool = True) -> Run:
     """Run kernel, engine and, unless told otherwise, the engine on streamed targets; assert that all gave the same, return it."""
     kernel, events = run_kernel(spec, past), run_events(spec, past)
-    for name in ("fills", "equity", "sessions", "refusals"):
+    for name in ("fills", "fill_lots", "equity", "sessions", "refusals"):
         assert list(getattr(kernel, name)) == list(getattr(events, name)), name
     for name in ("held_bars", "volume_limited", "drawdown_breached"):
         assert getattr(kernel, name) == getattr(events, name), name

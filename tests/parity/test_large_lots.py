@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 
 import numba
 import pytest
-from histories import HOURLY, fraction, history, market, run_alike, run_scripts, scripted
+from histories import HOURLY, fraction, history, market, quantity, run_alike, run_scripts, scripted
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from domain.market import AssetClass
+import domain.kernel  # noqa: F401 - makes the rules known to the compiler
+from domain.market import AssetClass, CorporateAction
 from domain.rules.costs import Costs
+from domain.rules.fills import UNLIMITED, simulate_fill
+from domain.rules.planning import payable_lots
 from tasks.backtest_document import trades_of
 
 if TYPE_CHECKING:
@@ -91,3 +94,53 @@ def test_partial_fills_of_a_cheap_coin_are_one_trade() -> None:
     (trade,) = trades_of(run)
     assert trade.quantity == sum(run.fill_lots[:3]) / 100_000_000
     assert trade.pnl == pytest.approx(run.equity[-1].equity - 100_000.0, rel=1e-9)
+
+
+def test_a_split_of_a_cheap_coin_keeps_its_trade() -> None:
+    """Three for two on 1e17 lots and an odd one, between buying and selling in parts: flat after the last sale, one trade."""
+    volumes = [1e12, 1_000.1234567, 1e12, 1e12, 333.3333333, 1e12, 1e12]
+    coin = market("SHIB-USD", [1.5e-5] * 3 + [1e-5] * 4, volume=volumes)
+    past = history(coin, actions=[CorporateAction("SHIB-USD", "2021-03-04", "split", 1.5)], classes=CRYPTO)
+    run = run_scripts(past, {"SHIB-USD": "1 . . 0"}, fraction(0.95), volume_limit=0.3)
+    assert [fill.side for fill in run.fills] == ["buy"] * 2 + ["sell"] * 2
+    assert sum(run.fill_lots[2:]) > EXACT
+    (trade,) = trades_of(run)
+    assert trade.quantity == pytest.approx(sum(run.fill_lots[2:]) / 100_000_000, rel=1e-12)
+    assert trade.pnl == pytest.approx(run.equity[-1].equity - 100_000.0, abs=1e-3)
+
+
+def test_trades_of_shares_are_told_in_shares() -> None:
+    """A lot of an equity is a share: 100 of them, not a hundred-millionth."""
+    run = run_scripts(history(market("AAA", [10.0] * 4)), {"AAA": "1 0"}, quantity(100))
+    assert [(trade.quantity, trade.entry_price, trade.exit_price) for trade in trades_of(run)] == [(100.0, 10.0, 10.0)]
+
+
+@numba.njit  # type: ignore[untyped-decorator]  # numba has no types
+def compiled_plan(lots: int, each: float, spendable: float) -> int:
+    """Run the rule of planning as the kernel does."""
+    return payable_lots(lots, each, 0.0, spendable, 100_000_000)
+
+
+@numba.njit  # type: ignore[untyped-decorator]  # numba has no types
+def compiled_fee(lots: int, price: float, costs: Costs) -> float:
+    """Run the rule of fills as the kernel does."""
+    return simulate_fill(1, lots, price, UNLIMITED, 1e300, costs, 100_000_000).fee
+
+
+LOTS = st.integers(EXACT, 2**62 - 1)
+
+
+@settings(deadline=None)
+@given(LOTS, st.floats(0.8e-5, 1.25e-5))
+def test_planning_divides_large_lots_alike_in_both_drivers(lots: int, price: float) -> None:
+    """Cash that pays exactly for the order pays for it compiled and interpreted."""
+    spendable = float(lots) / 100_000_000 * price
+    assert compiled_plan(lots, price, spendable) == payable_lots(lots, price, 0.0, spendable, 100_000_000) == lots
+
+
+@settings(deadline=None)
+@given(LOTS, st.floats(1.0, 1e4))
+def test_fees_of_large_lots_are_alike_in_both_drivers(lots: int, price: float) -> None:
+    """So dear that a last bit of the value is a cent of the fee."""
+    costs = Costs(0.01, 0.0)
+    assert compiled_fee(lots, price, costs) == simulate_fill(1, lots, price, UNLIMITED, 1e300, costs, 100_000_000).fee
