@@ -26,18 +26,19 @@ CLASSES = {
     "BTC-USD": AssetClass.CRYPTO,
     "EUR-USD": AssetClass.FX,
 }
-PRICES = st.one_of(st.sampled_from([10.0, 12.5, 20.0, 0.1]), st.floats(0.5, 500.0))
-VOLUMES = st.one_of(st.sampled_from([0.0, math.nan, 40.0, 1_000.0, 1e6]), st.floats(0.0, 1e4))
-TARGETS = st.sampled_from([".", ".", "1", "0", "0.5", "1", "-1", "0.25"])
+PRICES = st.one_of(st.sampled_from([10.0, 10.5, 12.5, 0.1]), st.floats(8.0, 16.0), st.floats(0.5, 500.0))
+VOLUMES = st.one_of(st.sampled_from([1e6, 1e6, 1_000.0, 400.0, math.nan, 0.0]), st.floats(0.0, 1e4))
+TARGETS = st.sampled_from([".", "1", "0", ".", "0.5", "1", "0", "0.25", "-1"])
 SIZINGS = st.one_of(
-    st.sampled_from([1.0, 7.0, 0.3, 250.0]).map(quantity), st.sampled_from([0.1, 0.475, 0.95, 1.0, 3.0]).map(fraction)
+    st.sampled_from([7.0, 40.0, 1.0, 250.0, 0.3]).map(quantity),
+    st.sampled_from([0.3, 0.475, 0.95, 1.0, 3.0]).map(fraction),
 )
 BOUNDS = st.builds(
     Limits,
     st.sampled_from([0.2, 0.5, math.inf]),
     st.sampled_from([0.4, 1.0, math.inf]),
-    st.sampled_from([0.001, 0.03, math.inf]),
-    st.sampled_from([0.01, 0.1, math.inf]),
+    st.sampled_from([0.03, 0.001, math.inf]),
+    st.sampled_from([math.inf, 0.1, 0.3]),
 )
 
 
@@ -86,10 +87,10 @@ def runs(draw: st.DrawFn) -> tuple[RunSpec, History]:
     past = history(*bars, actions=actions, classes=CLASSES)
     scripts = {one.symbol: " ".join(draw(st.lists(TARGETS, min_size=len(one) // 2, max_size=len(one)))) for one in bars}
     options = {
-        "cash": draw(st.sampled_from([5.0, 60.0, 1_000.0, 100_000.0])),
+        "cash": draw(st.sampled_from([1_000.0, 100_000.0, 400.0, 60.0])),
         "costs": draw(st.sampled_from([Costs(0.0, 0.0), Costs(0.001, 0.0), Costs(0.0005, 0.0002), Costs(0.0, 0.05)])),
         "limits": draw(st.none() | BOUNDS),
-        "volume_limit": draw(st.sampled_from([None, 0.0, 0.1])),
+        "volume_limit": draw(st.sampled_from([0.0, 0.1, None])),
     }
     strategies: dict[str, Strategy] = {symbol: Scripted(script) for symbol, script in scripts.items()}
     return run_spec(past, strategies, draw(SIZINGS), **options), past

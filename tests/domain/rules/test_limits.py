@@ -3,7 +3,7 @@
 from math import inf
 
 import pytest
-from histories import HOURLY, MONDAY, history, market, quantity, run_scripts
+from histories import HOURLY, MONDAY, fraction, history, market, quantity, run_scripts
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -184,6 +184,16 @@ def test_a_deferred_entry_is_sized_on_the_close_that_lets_it_in() -> None:
         history(btc, eth, classes=coins(btc, eth)), {"BTC-USD": "1", "ETH-USD": ". . . 1"}, quantity(500), limits=limits
     )
     assert [(f.symbol, f.quantity, f.price) for f in run.fills] == [("BTC-USD", 500.0, 100.0), ("ETH-USD", 500.0, 20.0)]
+
+
+def test_a_deferred_entry_that_was_let_in_is_not_sized_again() -> None:
+    """Half of ETH's price is lost after Tuesday's purchase: a fifth of the equity would now be more, but the target stands."""
+    btc = hours("BTC-USD", [100, 100, 40] + [40] * 29)
+    eth = hours("ETH-USD", [10.0] * 27 + [5.0] * 5)
+    run = run_scripts(
+        history(btc, eth, classes=coins(btc, eth)), {"BTC-USD": "1", "ETH-USD": ". . . 1"}, fraction(0.2), limits=DAILY_LOSS
+    )
+    assert [(f.symbol, f.quantity) for f in run.fills] == [("BTC-USD", 200.0), ("ETH-USD", 1_760.0)]  # 0.2 x 88,000 / 10
 
 
 def test_a_drawdown_refuses_entries_to_the_end_of_the_run() -> None:
