@@ -10,6 +10,7 @@ from prefect import flow, task
 from prefect.artifacts import acreate_link_artifact, acreate_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
 
 from flows.scheduling import stale
 from tasks import jobs
@@ -17,7 +18,12 @@ from tasks import jobs
 run_one = task(name="backtest-strategy", task_run_name="{strategy}", cache_policy=NO_CACHE)(jobs.backtest_and_store)
 
 
-@flow(name="backtest", flow_run_name="backtest-{engine}", log_prints=False, validate_parameters=True)
+def _run_name() -> str:
+    """Return a name that says in the list of runs what was tested."""
+    return f"backtest {', '.join(flow_run.parameters.get('strategies') or ['enabled strategies'])}"
+
+
+@flow(name="backtest", flow_run_name=_run_name, log_prints=False, validate_parameters=True)
 async def backtest(
     strategies: list[str] | None = None,
     symbols: list[str] | None = None,
