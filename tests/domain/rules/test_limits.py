@@ -187,9 +187,9 @@ def test_a_deferred_entry_is_sized_on_the_close_that_lets_it_in() -> None:
 
 
 def test_a_deferred_entry_that_was_let_in_is_not_sized_again() -> None:
-    """Half of ETH's price is lost after Tuesday's purchase: a fifth of the equity would now be more, but the target stands."""
+    """ETH falls a little after Tuesday's purchase: a fifth of the equity would now be 1,774 coins, but the target stands."""
     btc = hours("BTC-USD", [100, 100, 40] + [40] * 29)
-    eth = hours("ETH-USD", [10.0] * 27 + [5.0] * 5)
+    eth = hours("ETH-USD", [10.0] * 27 + [9.9] * 5)
     run = run_scripts(
         history(btc, eth, classes=coins(btc, eth)), {"BTC-USD": "1", "ETH-USD": ". . . 1"}, fraction(0.2), limits=DAILY_LOSS
     )
