@@ -9,7 +9,7 @@ import numba
 import numpy as np
 import pytest
 from generated import runs
-from histories import DAILY, HOURLY, fraction, history, real_bars, run_alike, run_spec
+from histories import DAILY, HOURLY, Scripted, fraction, history, market, quantity, real_bars, run_alike, run_spec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -89,6 +89,14 @@ def test_the_future_changes_nothing_that_was(drawn: tuple[RunSpec, History], kep
     whole, part = run_alike(spec, past, streamed=False), run_alike(spec, short, streamed=False)
     assert whole.fills[: len(part.fills)] == part.fills
     assert whole.equity[: len(part.equity)] == part.equity
+
+
+def test_a_run_with_more_fills_than_the_kernel_has_room_for_at_first() -> None:
+    """In and out on each of 9,000 bars: 8,999 fills, and as many in the engine."""
+    past = history(market("AAA", [10.0, 11.0] * 4_500, timeframe=HOURLY))
+    run = run_alike(run_spec(past, {"AAA": Scripted("1 0 " * 4_500)}, quantity(1.0)), past, streamed=False)
+    assert len(run.fills) == 8_999
+    assert run.equity[-1].cash == 100_000.0 - 4_500 * 11.0 + 4_499 * 10.0
 
 
 def real_history(name: str, actions: tuple[CorporateAction, ...] = ()) -> History:
