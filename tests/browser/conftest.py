@@ -28,9 +28,12 @@ ARGUMENTS = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """The system's Chromium; skipped by name where there is none, but never in CI."""
+    """The system's Chromium; skipped by name where there is none, but never in CI.
+
+    A module's, not the session's: while Playwright is open its event loop runs in this thread, and no other may.
+    """
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:
         reason = "no Chromium on this machine: apt-get install chromium"

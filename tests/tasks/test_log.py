@@ -54,8 +54,8 @@ def test_line_reaches_file_as_json_and_terminal_as_text(tmp_path: Path, capsys: 
 def test_lines_of_libraries_and_levels_are_treated_alike(tmp_path: Path) -> None:
     """A library's warning is a JSON line too; what is below the level is nowhere."""
     log.configure("session", tmp_path, "warning")
-    logging.getLogger("uvicorn.error").warning("port %d taken", 8080)
-    logging.getLogger("uvicorn.error").info("hidden")
+    logging.getLogger("some.library").warning("port %d taken", 8080)
+    logging.getLogger("some.library").info("hidden")
     log.get_logger("x").info("hidden")
     assert [line["event"] for line in lines(tmp_path)] == ["port 8080 taken"]
 
