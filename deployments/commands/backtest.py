@@ -143,11 +143,10 @@ def write_files(folder: Path, result: BacktestResult) -> None:
 
 
 def _print(document: Mapping[str, Any], stored: str | None) -> None:
-    parameters = ", ".join(f"{name}={value}" for name, value in document["parameters"].items())
     limits = document["limits"]
     bounds = ", ".join(f"{name} {value:g}" for name, value in limits.items() if name != "on" and value is not None)
     pairs: list[tuple[str, Any]] = [
-        ("strategy", f"{document['strategy']}({parameters})"),
+        *[("strategy", called) for called in _called(document)],
         ("symbols", ", ".join(document["symbols"])),
         ("bars", f"{document['bars']:,} of {document['timeframe']}, {document['start']} to {document['end']}"),
         ("limits", bounds if limits["on"] else "off"),
@@ -168,6 +167,13 @@ def _print(document: Mapping[str, Any], stored: str | None) -> None:
 _SHARES: Final = {
     "total_return", "annual_return", "annual_volatility", "max_drawdown", "var_95", "cvar_95", "win_rate", "exposure",
 }  # fmt: skip
+
+
+def _called(document: Mapping[str, Any]) -> list[str]:
+    """Return each strategy as a person would call it: its name with its parameters."""
+    names = document["strategy"].split(",")
+    given = document["parameters"] if len(names) > 1 else {names[0]: document["parameters"]}
+    return [f"{name}({', '.join(f'{key}={value}' for key, value in given[name].items())})" for name in names]
 
 
 def _measure(name: str, value: float | None) -> str:
