@@ -31,7 +31,7 @@ class Snapshot:
     """The state of the database at ``read_at`` (seconds since 1970; None before the first answer).
 
     ``failure`` is empty while the database answers. When it does not, everything else stays as it was last read, so that a
-    page never shows an unknown position as none. ``standing_limit`` is the limit that refuses entries until a person resumes:
+    page never shows an unknown position as none. ``standing_limit`` is the limit that refuses entries for the rest of the run:
     its ``value`` and ``bound`` as fractions, and the ``time`` it was met.
     """
 

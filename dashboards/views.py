@@ -126,7 +126,7 @@ def _standing(limit: Row) -> str:
     """Return why nothing is bought any more."""
     return (
         f"The drawdown limit of {percent(limit['bound'])} was met on {utc(limit['time'])[:10]} with {percent(limit['value'])}: no "
-        "position is opened until a person resumes. Exits stay possible."
+        "position is opened in the rest of this run. Exits stay possible."
     )
 
 
