@@ -1,4 +1,4 @@
-"""Where bars come from: files, providers and the replay of stored ones."""
+"""Where bars come from: files and providers."""
 
 from __future__ import annotations
 
