@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from dashboards.equity import EquityBuffer, Mark
@@ -20,6 +20,7 @@ ORDERS_SHOWN: Final = 60
 FILLS_SHOWN: Final = 60
 BACKTESTS_SHOWN: Final = 40
 EVENTS_SHOWN: Final = 40
+_INSTANT: Final = timedelta(microseconds=1)  # a close at midnight belongs to the day that it ends
 STANDING_BREACH: Final = "max_drawdown"  # the others end with their session day
 
 
@@ -30,6 +31,7 @@ class SnapshotReader:
         self._run_id = ""
         self._curve = EquityBuffer(0.0)
         self._after: datetime | None = None
+        self._last_bar: datetime | None = None
         self._seq = 0
         self._standing: Row | None = None
 
@@ -49,7 +51,7 @@ class SnapshotReader:
             run_id = run["run_id"]
             return replace(
                 snapshot,
-                run={**run, "last_bar": self._after},
+                run={**run, "last_bar": self._last_bar},
                 account=self._account(run),
                 curve=tuple(self._curve.points()),
                 standing_limit=self._standing,
@@ -62,12 +64,12 @@ class SnapshotReader:
     def _follow(self, connection: Connection[Any], run: Row) -> None:
         """Take the marks made since the last reading; begin anew with another run."""
         if run["run_id"] != self._run_id:
-            self._run_id, self._after = run["run_id"], None
+            self._run_id, self._after, self._last_bar = run["run_id"], None, None
             self._curve = EquityBuffer(run["initial_cash"])
             self._seq, self._standing = 0, None
-        for at, equity, cash in pages.equity_marks(connection, self._run_id, self._after):
-            self._curve.extend((_mark(at, equity, cash),))
-            self._after = at.astimezone(UTC)
+        for at, bar_time, equity, cash in pages.equity_marks(connection, self._run_id, self._after):
+            self._curve.extend((_mark(at - _INSTANT, equity, cash),))
+            self._after, self._last_bar = at, bar_time.astimezone(UTC)
 
         happened, self._seq = pages.turns(connection, self._run_id, self._seq)
         for row in happened:
@@ -94,7 +96,7 @@ class SnapshotReader:
 
 
 def _mark(at: datetime, equity: float, cash: float) -> Mark:
-    """Return a mark of the curve; its session day is the UTC date of the bar."""
+    """Return a mark of the curve; its session day is the UTC date."""
     moment = at.astimezone(UTC)
     return Mark(round(moment.timestamp() * 1000), moment.strftime("%Y-%m-%d"), equity, cash)
 
@@ -106,5 +108,5 @@ def read_backtest_curve(connection: Connection[Any], backtest_id: str) -> Row | 
         if head is None:
             return None
         buffer = EquityBuffer(head["initial_cash"])
-        buffer.extend(_mark(*mark) for mark in pages.equity_marks(connection, backtest_id))
+        buffer.extend(_mark(*mark) for mark in pages.backtest_marks(connection, backtest_id))
         return {**head, "points": tuple(buffer.points())}

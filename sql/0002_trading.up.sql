@@ -121,12 +121,14 @@ CREATE TABLE positions (
 );
 CREATE INDEX positions_run ON positions (run_id);
 
--- Of trading runs and of back-tests: run_id is the id of either. time is the start of the bar.
+-- Of trading runs. time is the instant of the close: in a mixture of calendars the starts of the bars, bar_time, are neither
+-- unique nor in order.
 CREATE TABLE equity (
     run_id text COLLATE "C" NOT NULL,
     time timestamptz NOT NULL,
     equity numeric NOT NULL,
     cash numeric NOT NULL,
+    bar_time timestamptz NOT NULL,
     CONSTRAINT equity_pkey PRIMARY KEY (run_id, time)
 );
 

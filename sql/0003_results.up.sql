@@ -49,6 +49,17 @@ CREATE TABLE backtest_trades (
     PRIMARY KEY (backtest_id, number)
 );
 
+-- time is the start of the bar, as in the result; number is the order of the closes. Without a reference to backtests: its check
+-- would cost more than the rows.
+CREATE TABLE backtest_equity (
+    backtest_id text COLLATE "C" NOT NULL,
+    number integer NOT NULL,
+    time timestamptz NOT NULL,
+    equity numeric NOT NULL,
+    cash numeric NOT NULL,
+    PRIMARY KEY (backtest_id, number)
+);
+
 CREATE TABLE strategy_performance (
     time timestamptz NOT NULL,
     strategy_name text COLLATE "C" NOT NULL,

@@ -46,8 +46,13 @@ _FILLS: Final = """
     FROM fills WHERE run_id = %s ORDER BY seq DESC LIMIT %s
 """
 _MARKS: Final = """
-    SELECT time, equity::float8, cash::float8 FROM equity
+    SELECT time, bar_time, equity::float8, cash::float8 FROM equity
     WHERE run_id = %s AND time > coalesce(%s::timestamptz, '-infinity') ORDER BY time
+"""
+# A mixture of calendars closes bars in another order than they began: the latest start keeps the curve's axis going forward.
+_BACKTEST_MARKS: Final = """
+    SELECT max(time) OVER (ORDER BY number), equity::float8, cash::float8 FROM backtest_equity
+    WHERE backtest_id = %s ORDER BY number
 """
 _JOURNAL_END: Final = "SELECT coalesce(max(seq), 0) AS seq FROM journal WHERE run_id = %s"
 _TURNS: Final = """
@@ -55,7 +60,8 @@ _TURNS: Final = """
     WHERE run_id = %s AND seq > %s AND type IN ('LimitBreached', 'TradingHalted', 'TradingResumed') ORDER BY seq
 """
 _LAST_MARK: Final = """
-    SELECT time, equity::float8 AS equity, cash::float8 AS cash FROM equity WHERE run_id = %s ORDER BY time DESC LIMIT 1
+    SELECT bar_time AS time, equity::float8 AS equity, cash::float8 AS cash FROM equity WHERE run_id = %s
+    ORDER BY equity.time DESC LIMIT 1
 """
 # The series are found by steps through the primary key: a DISTINCT would read every bar. The module of the bars has the like,
 # but brings the array libraries, 60 MB that the web process does without.
@@ -124,11 +130,20 @@ def newest_fills(connection: Connection[Any], run_id: str, limit: int) -> list[R
 
 def equity_marks(
     connection: Connection[Any], run_id: str, after: datetime | None = None
-) -> Iterator[tuple[datetime, float, float]]:
-    """Yield ``(time, equity, cash)`` of a run or a back-test in time order, those later than ``after``, a chunk at a time."""
-    with connection.cursor("equity_marks") as cursor:
+) -> Iterator[tuple[datetime, datetime, float, float]]:
+    """Yield ``(time, bar_time, equity, cash)`` of a run's closes in their order, those later than ``after``, a chunk at a time."""
+    yield from _chunks(connection, _MARKS, run_id, after)
+
+
+def backtest_marks(connection: Connection[Any], backtest_id: str) -> Iterator[tuple[datetime, float, float]]:
+    """Yield ``(time, equity, cash)`` of a back-test's closes in their order; ``time`` is the latest start of a bar so far."""
+    yield from _chunks(connection, _BACKTEST_MARKS, backtest_id)
+
+
+def _chunks(connection: Connection[Any], query: str, *values: object) -> Iterator[Any]:
+    with connection.cursor("marks") as cursor:
         cursor.itersize = CHUNK
-        cursor.execute(_MARKS.encode(), (run_id, after))
+        cursor.execute(query.encode(), values)
         yield from cursor
 
 
@@ -159,7 +174,7 @@ def newest_events(connection: Connection[Any], limit: int) -> list[Row]:
 
 
 def last_mark(connection: Connection[Any], run_id: str) -> Row | None:
-    """Return time, equity and cash of a run's latest mark, or None before the first."""
+    """Return the start of the bar (``time``), equity and cash of a run's latest close, or None before the first."""
     return _one(connection, _LAST_MARK, run_id)
 
 

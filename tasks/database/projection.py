@@ -65,8 +65,8 @@ ON CONFLICT (account, symbol) DO UPDATE SET run_id = excluded.run_id, quantity =
     average_price = excluded.average_price, current_price = excluded.current_price, unrealized_pnl = excluded.unrealized_pnl,
     realized_pnl = excluded.realized_pnl, last_updated = excluded.last_updated, lots = excluded.lots"""
 _PUT_EQUITY: Final = """
-INSERT INTO equity (run_id, time, equity, cash) VALUES (%s, %s, %s, %s)
-ON CONFLICT (run_id, time) DO UPDATE SET equity = excluded.equity, cash = excluded.cash"""
+INSERT INTO equity (run_id, time, equity, cash, bar_time) VALUES (%s, %s, %s, %s, %s)
+ON CONFLICT (run_id, time) DO UPDATE SET equity = excluded.equity, cash = excluded.cash, bar_time = excluded.bar_time"""
 
 
 def order_uuid(client_order_id: str) -> UUID:
@@ -196,7 +196,8 @@ class Projection:
 
     def _marked(self, seq: int, event: EquityMarked) -> None:
         del seq
-        self._add(_PUT_EQUITY, (self._run_id, moment(event.bar_time), number(event.equity), number(event.cash)))
+        money = number(event.equity), number(event.cash)
+        self._add(_PUT_EQUITY, (self._run_id, moment(event.time), *money, moment(event.bar_time)))
 
     def _put(self, symbol: str, position: Position, time: int) -> None:
         self.positions[symbol] = position

@@ -73,10 +73,9 @@ def save_backtest(
     )
     with database.connect() as connection:
         connection.execute(_INSERT, head)
-        _copy(connection, "backtest_fills", "backtest_id", number_of, _FILLS, fills, numbered=True)
-        _copy(connection, "backtest_trades", "backtest_id", number_of, _TRADES, trades, numbered=True)
-        marks = {row["time"]: row for row in equity}
-        _copy(connection, "equity", "run_id", number_of, _EQUITY, list(marks.values()), numbered=False)
+        _copy(connection, "backtest_fills", number_of, _FILLS, fills)
+        _copy(connection, "backtest_trades", number_of, _TRADES, trades)
+        _copy(connection, "backtest_equity", number_of, _EQUITY, equity)
         connection.execute("SELECT pg_notify('backtests', %s)", (number_of,))
     return number_of
 
@@ -97,25 +96,21 @@ def read_backtest(database: Database, number_of: str) -> Row | None:
 
 def read_backtest_rows(database: Database, number_of: str) -> dict[str, list[Row]]:
     """Return ``fills``, ``trades`` and ``equity`` of a back-test as they were given, times as ISO 8601 text."""
-    tables = {
-        "fills": ("backtest_fills", "backtest_id", _FILLS, "number"),
-        "trades": ("backtest_trades", "backtest_id", _TRADES, "number"),
-        "equity": ("equity", "run_id", _EQUITY, "time"),
-    }
+    tables = {"fills": _FILLS, "trades": _TRADES, "equity": _EQUITY}
     return {
         name: _rows(
             database,
-            f"SELECT {', '.join(map(_as_python, columns))} FROM {table} WHERE {key} = %s ORDER BY {order}",  # noqa: S608 - names of this module
+            f"SELECT {', '.join(map(_as_python, columns))} FROM backtest_{name} WHERE backtest_id = %s ORDER BY number",  # noqa: S608 - names of this module
             number_of,
         )
-        for name, (table, key, columns, order) in tables.items()
+        for name, columns in tables.items()
     }
 
 
 def delete_backtest(database: Database, number_of: str) -> bool:
     """Delete a back-test with all its rows and return whether it was there."""
     with database.connect() as connection:
-        connection.execute("DELETE FROM equity WHERE run_id = %s", (number_of,))
+        connection.execute("DELETE FROM backtest_equity WHERE backtest_id = %s", (number_of,))
         return connection.execute("DELETE FROM backtests WHERE id = %s", (number_of,)).rowcount == 1
 
 
@@ -129,18 +124,13 @@ def save_performance(database: Database, time: int, measures: Mapping[str, Mappi
 def _copy(
     connection: psycopg.Connection[tuple[Any, ...]],
     table: str,
-    key: str,
     number_of: str,
     columns: Sequence[str],
     rows: Sequence[Row],
-    *,
-    numbered: bool,
 ) -> None:
     if not rows:
         return
-    data: dict[str, Any] = {key: pa.repeat(number_of, len(rows))}
-    if numbered:
-        data["number"] = pa.array(range(1, len(rows) + 1))
+    data: dict[str, Any] = {"backtest_id": pa.repeat(number_of, len(rows)), "number": pa.array(range(1, len(rows) + 1))}
     for name in columns:
         try:
             values = [row[name] for row in rows]

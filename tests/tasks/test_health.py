@@ -67,7 +67,7 @@ def test_a_session_is_described_as_the_contract_says(place, database):
     assert (session["equity"], session["cash"], session["last_bar"]) == (5000.0, 5000.0, None)
     assert (session["strategies"], session["open_orders"], session["run_id"]) == (["a", "b"], 0, run_id)
     with database.connect() as connection:
-        connection.execute("INSERT INTO equity VALUES (%s, '2024-01-02 05:00+00', 5100.5, 100)", (run_id,))
+        connection.execute("INSERT INTO equity VALUES (%s, '2024-01-02 21:00+00', 5100.5, 100, '2024-01-02 05:00+00')", (run_id,))
     session = status(place, database)["session"]
     assert (session["equity"], session["cash"], session["last_bar"]) == (5100.5, 100.0, "2024-01-02T05:00:00+00:00")
 

@@ -152,7 +152,7 @@ def test_a_database_that_gains_timescale_later_is_converted_with_its_rows(timesc
         )
         for step in migrate.migrations():
             connection.execute("INSERT INTO schema_migrations VALUES (%s, %s, %s, now())", (step.version, step.name, step.sha256))
-        connection.execute("INSERT INTO equity SELECT 'r', now() - d * interval '1 year', 1, 1 FROM generate_series(1, 5) d")
+        connection.execute("INSERT INTO equity SELECT 'r', now() - d * interval '1 year', 1, 1, now() FROM generate_series(1, 5) d")
     migrate.up(database)
     assert run(database, "SELECT count(*) FROM equity") == [(5,)]
     assert run(database, "SELECT num_chunks FROM timescaledb_information.hypertables WHERE hypertable_name = 'equity'")[0][0] >= 5
