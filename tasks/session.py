@@ -96,6 +96,10 @@ class Session:
         A database that went away stops everything until it is back; then the session locks, loads and goes on.
         """
         delivery = asyncio.create_task(self._bus.run())
+        for name, reason in self.plan.unusable:
+            log.error("strategy does not trade", strategy=name, reason=reason)
+            message = f"strategy {name} does not trade: {reason}"
+            self._recorder.record("StrategyRefused", "error", message, {"strategy": name, "reason": reason})
         try:
             return await self._live_on()
         finally:
@@ -123,6 +127,8 @@ class Session:
             restored = await asyncio.to_thread(book.restore)
             self.done, self.total = restored.closes, restored.total
             log.info("session trading", run=book.run_id, account=book.account, instants_done=self.done, of=self.total)
+            for event in restored.begun:
+                await self._bus.publish(event)
             return await self._trade(book, restored)
         except UNAVAILABLE:
             raise

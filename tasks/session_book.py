@@ -50,6 +50,9 @@ class Restored:
     total: int
     """All instants of closing bars of the run."""
 
+    begun: tuple[JournalEvent, ...] = ()
+    """What was committed now because the run is new; nobody has heard of it yet."""
+
 
 class Book:
     """One run, held by this process alone: nothing is true before ``append`` has returned."""
@@ -110,7 +113,8 @@ class Book:
         plan = self._plan
         engine = Engine(plan.spec, self.account, StreamedTargets(plan.spec))
         events = list(journal.load(self._database, self.run_id))
-        if not events:
+        is_new = not events
+        if is_new:
             first = plan.history.first_time
             started = RunStarted(first, self.account, self.run_id, plan.spec.initial_cash, first, plan.configuration)
             events = [started]
@@ -119,7 +123,7 @@ class Book:
         finished = any(isinstance(event, RunFinished) for event in events)
         feed, closes = self._remaining(engine)
         total = int(np.count_nonzero(schedule(self._history).kind == CLOSE))
-        return Restored(engine, feed, self.cursor, finished, closes, total)
+        return Restored(engine, feed, self.cursor, finished, closes, total, tuple(events) if is_new else ())
 
     def _remaining(self, engine: Engine) -> tuple[Iterator[MarketEvent], int]:
         """Show the engine what the journal has answered already; return the rest, and how many closings were answered."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from domain.errors import InputError
+from domain.errors import ConfigurationError, InputError
 from domain.ledger import dataset_id
+from tasks import registry
 from tasks.backtest import BacktestRequest
 from tasks.backtest_input import assemble
 
@@ -49,6 +50,8 @@ class SessionPlan:
     configuration: str
     account: str
     broker: str = "paper"
+    unusable: tuple[tuple[str, str], ...] = ()
+    """Configured strategies that do not trade because their file cannot be used: name and reason."""
 
     @property
     def strategies(self) -> tuple[str, ...]:
@@ -67,15 +70,36 @@ class SessionPlan:
 
 
 def plan_session(settings: Settings, database: Database | None, wishes: Wishes | None = None) -> SessionPlan:
-    """Return the plan of a session; raise InputError or DataError where it cannot trade."""
+    """Return the plan of a session; raise InputError, ConfigurationError or DataError where it cannot trade.
+
+    Of the configured strategies those whose file is broken are left out; one that was asked for by name is an error.
+    """
     wishes = wishes or Wishes()
+    usable, unusable = _usable(settings) if not wishes.strategies else (wishes.strategies, ())
+    wishes = replace(wishes, strategies=usable)
     feed = wishes.feed or settings.session.feed
     speed = settings.session.speed if wishes.speed is None else wishes.speed
     if not speed > 0.0:
         raise InputError(f"speed {speed} is not allowed: bars a second above 0, or max")
     prepared = assemble(session_request(settings, feed, wishes), database)
     configuration = _configuration(prepared.spec, feed, settings.broker.account)
-    return SessionPlan(prepared.spec, prepared.history, feed, speed, configuration, settings.broker.account, settings.broker.name)
+    account, broker = settings.broker.account, settings.broker.name
+    return SessionPlan(prepared.spec, prepared.history, feed, speed, configuration, account, broker, unusable)
+
+
+def _usable(settings: Settings) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
+    """Return the enabled strategies that can trade, and those whose file cannot be used with the reason.
+
+    A name without a file is not left out: it is a mistake of the configuration.
+    """
+    files = registry.found()
+    reasons = {entry.name: entry.error for entry in files.values() if entry.error is not None}
+    names = tuple(entry.name for entry in settings.enabled)
+    unusable = tuple((name, reasons[name]) for name in names if name in reasons)
+    if unusable and len(unusable) == len(names):
+        told = "; ".join(f"{name}: {reason}" for name, reason in unusable)
+        raise ConfigurationError(f"no strategy of the configuration can be used: {told}; see ./pi5 strategies")
+    return tuple(name for name in names if name not in reasons), unusable
 
 
 def session_request(settings: Settings, feed: str, wishes: Wishes) -> BacktestRequest:
