@@ -13,6 +13,9 @@ import numpy as np
 
 from domain.market import DAY, AssetClass, Instrument, Timeframe
 from domain.quality import (
+    BAD_SYMBOL,
+    FUTURE,
+    MISSING,
     NO_TIME,
     REPEATED,
     Check,
@@ -47,11 +50,21 @@ def hard_checks(rows: Rows, timeframe: Timeframe, instruments: Mapping[str, Inst
 def examine(
     rows: Rows, timeframe: Timeframe, instruments: Mapping[str, Instrument], now: int | None = None
 ) -> tuple[Partition, list[Finding]]:
-    """Return the rows divided into good and quarantined ones, and every finding in the order of the rows."""
+    """Return the rows divided into good and quarantined ones, and every finding in the order of the rows.
+
+    Rows are numbered as in their source; those refused before, for their symbol, are among the quarantined.
+    """
     all_series = series_of(rows, timeframe, instruments, now)
     findings = [finding for series in all_series for finding in _examine_series(series)]
     findings.sort(key=lambda finding: finding.row)
-    return partition(all_series, findings), findings
+    divided = partition(all_series, findings)
+    findings = [finding._replace(row=rows.arrived(finding.row)) for finding in findings]
+    quarantined = [row._replace(row=rows.arrived(row.row)) for row in divided.quarantined]
+    if rows.refused:
+        findings += [Finding(row.row, row.time, row.symbol, BAD_SYMBOL, row.detail) for row in rows.refused]
+        findings.sort(key=lambda finding: finding.row)
+        quarantined = sorted([*quarantined, *rows.refused], key=lambda row: row.row)
+    return divided._replace(quarantined=tuple(quarantined)), findings
 
 
 def _examine_series(series: Series) -> list[Finding]:
@@ -72,7 +85,7 @@ def _timestamps(series: Series) -> Iterator[Mark]:
     yield Mark(mistaken, "implausible_timestamp", lambda at: f"{iso(int(time[at]))} looks like an epoch in another unit")
     if series.now is not None:
         limit = series.now
-        yield Mark(time > limit, "future_timestamp", lambda at: f"{iso(int(time[at]))} is after {iso(limit)}")
+        yield Mark(time > limit, FUTURE, lambda at: f"{iso(int(time[at]))} is after {iso(limit)}")
 
 
 def _price_values(series: Series) -> Iterator[Mark]:
@@ -133,8 +146,9 @@ def _duplicates(series: Series) -> Iterator[Mark]:
     repeats[order], versions[order] = ~begins & same, ~begins & ~same
     original = np.empty(len(key), np.int64)
     original[order] = series.row[first]
-    yield Mark(repeats, REPEATED, lambda at: f"repeats row {original[at]}")
-    yield Mark(versions, "duplicate_conflicting", lambda at: f"row {original[at]} has other values for this bar")
+    arrived = series.rows.arrived
+    yield Mark(repeats, REPEATED, lambda at: f"repeats row {arrived(original[at])}")
+    yield Mark(versions, "duplicate_conflicting", lambda at: f"row {arrived(original[at])} has other values for this bar")
 
 
 def _bar_keys(series: Series) -> NDArray[np.int64]:
@@ -174,7 +188,7 @@ def _completeness(series: Series) -> Iterator[Mark]:
     gap_before = dict(zip(after.tolist(), gaps, strict=True))
     marked = np.zeros(len(series), np.bool_)
     marked[after] = True
-    yield Mark(marked, "missing_bars", lambda at: _describe(gap_before[at]))
+    yield Mark(marked, MISSING, lambda at: _describe(gap_before[at]))
 
 
 def _describe(gap: Gap) -> str:

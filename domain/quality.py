@@ -24,7 +24,16 @@ NO_TIME: Final = -(2**63)
 REPEATED: Final = "duplicate_exact"
 """The kind of a row that says nothing new: it is counted and dropped."""
 
-FLAGGED: Final = frozenset({"out_of_order", "off_calendar", "after_early_close", "missing_bars"})
+FUTURE: Final = "future_timestamp"
+"""The kind of a bar that begins after the present."""
+
+MISSING: Final = "missing_bars"
+"""The kind of the first row after a hole."""
+
+BAD_SYMBOL: Final = "bad_symbol"
+"""The kind of a row whose symbol can be none: it belongs to no instrument."""
+
+FLAGGED: Final = frozenset({"out_of_order", "off_calendar", "after_early_close", MISSING})
 """Kinds whose rows stay good; out-of-order ones are sorted."""
 
 
@@ -33,6 +42,8 @@ class Rows:
     """Bars of many symbols in arrival order, as columns of equal length.
 
     ``code`` indexes ``symbols``; ``time`` is int64 UTC microseconds or ``NO_TIME``; the others float64, NaN where empty.
+    ``place`` is where each row stood in its source, from 0, None where that is its index. ``refused`` are rows that belong to
+    no symbol; they stay whatever is taken.
     """
 
     symbols: tuple[str, ...]
@@ -43,9 +54,15 @@ class Rows:
     low: NDArray[np.float64]
     close: NDArray[np.float64]
     volume: NDArray[np.float64]
+    place: NDArray[np.int64] | None = None
+    refused: tuple[Quarantined, ...] = ()
 
     def __len__(self) -> int:
         return len(self.time)
+
+    def arrived(self, at: int) -> int:
+        """Return where the row at an index stood in its source."""
+        return at if self.place is None else int(self.place[at])
 
     def take(self, chosen: NDArray[np.bool_]) -> Rows:
         """Return the chosen rows, in arrival order."""
@@ -58,6 +75,8 @@ class Rows:
             self.low[chosen],
             self.close[chosen],
             self.volume[chosen],
+            np.flatnonzero(chosen) if self.place is None else self.place[chosen],
+            self.refused,
         )
 
 

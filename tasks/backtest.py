@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import numpy as np
 
+from domain.errors import InvariantViolated
 from domain.events import BarsOpened, EquityMarked, LimitBreached, OrderFilled, OrderRefused
 from domain.ledger import EquityCurve, LedgerRow
 from domain.market import Side
@@ -16,13 +17,13 @@ from domain.rules.limits import Breach
 from domain.targets import ComputedTargets, target_arrays
 from domain.timeline import market_events, schedule
 from tasks.backtest_document import document_of, equity_rows, fill_rows, trade_rows, trades_of
-from tasks.backtest_input import assemble
+from tasks.backtest_input import MOST_BARS, assemble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from domain.events import BarsClosed, JournalEvent
+    from domain.events import JournalEvent
     from domain.run import RunSpec
     from domain.timeline import History
     from tasks.database.connection import Database
@@ -101,13 +102,20 @@ def run_backtest(
     *,
     database: Database | None = None,
     progress: Callable[[float], None] | None = None,
+    now: int | None = None,
+    most_bars: int = MOST_BARS,
 ) -> BacktestResult:
     """Run one back-test; the request, its files and the database's bars alone fix the result.
 
-    Raises InputError before anything runs where an argument cannot be used, DataError where bars or a strategy cannot.
-    ``progress`` is told the share done, between 0 and 1, by the event driver.
+    The clock decides one thing: bars that begin after ``now`` (UTC microseconds, the machine's time where None) are left out,
+    with a warning. Raises InputError before anything runs where an argument cannot be used or there are more than ``most_bars``,
+    DataError where bars or a strategy cannot. ``progress`` is told the share done, between 0 and 1, by the event driver.
+
+    Bars of a file take their actions from ``request.actions`` alone, so that a file gives the same result on every machine;
+    where a ``database`` is given too, a split that stands only there is a warning. ``./pi5 backtest --bars`` gives none: a
+    database is not started for it.
     """
-    prepared = assemble(request, database)
+    prepared = assemble(request, database, now=now, most_bars=most_bars)
     if request.engine == "event":
         run = run_events(prepared.spec, prepared.history, progress)
     else:
@@ -176,21 +184,21 @@ def run_events(spec: RunSpec, history: History, progress: Callable[[float], None
     engine, broker = Engine(spec, "backtest", ComputedTargets(spec, history)), PaperBroker(spec)
     units = {instrument.symbol: instrument.lots_per_unit for instrument in spec.instruments}
     record = _Record(units)
-    limited = closed = 0
-    total = len(schedule(history).kind) // 2
-    for event in market_events(history):
-        if type(event) is BarsOpened and not engine.working and not event.actions:
-            continue  # nobody waits for this opening
-        answers = broker.step(engine, event)
-        for out in answers:
-            record.take(out)
-        if isinstance(event, BarsOpened):
+    step, held, limited = broker.step, engine.portfolio.held, 0
+    for event in market_events(history, engine.working):
+        answers = step(engine, event)
+        if type(event) is BarsOpened:
+            record.take(answers)
             limited += sum(type(out) is OrderFilled and out.symbol in engine.working for out in answers)
-        else:
-            record.hold(event, engine.portfolio.held)
-            closed += 1
-            if progress is not None and closed % _PROGRESS_EVERY == 0:
-                progress(min(closed / total, 1.0))
+            continue
+        record.mark(answers[0])
+        if len(answers) > 1:
+            record.take(answers)
+        if held:
+            for bar in event.bars:
+                record.held += bar.symbol in held
+        if progress is not None and len(record.sessions) % _PROGRESS_EVERY == 0:
+            progress(min(len(record.sessions) / history.size, 1.0))
     return Run(
         spec,
         history,
@@ -218,23 +226,24 @@ class _Record:
         self.drawdown = False
         self._units = units
 
-    def take(self, event: JournalEvent) -> None:
-        """Note one event of the engine."""
-        if type(event) is EquityMarked:
-            self.equity.append(event.bar_time, event.equity, event.cash)
-            self.sessions.append(event.session)
-        elif type(event) is OrderFilled:
-            quantity = event.lots / self._units[event.symbol]
-            side = event.side.name.lower()
-            self.fills.append(LedgerRow(event.bar_time, event.symbol, side, quantity, event.price, event.fee, event.reason))
-            self.fill_lots.append(event.lots)
-        elif type(event) is OrderRefused:
-            self.refusals.append(Refusal(event.bar_time, event.symbol, event.breach, event.lots, event.value, event.bound))
-        elif type(event) is LimitBreached:
-            self.drawdown = self.drawdown or event.breach == Breach.MAX_DRAWDOWN.code
+    def mark(self, event: JournalEvent) -> None:
+        """Note the equity after a close: the first thing an engine says about it."""
+        if type(event) is not EquityMarked:
+            raise InvariantViolated(f"a close was answered by {type(event).__name__} before its equity was marked")
+        self.equity.time.append(event.bar_time)
+        self.equity.equity.append(event.equity)
+        self.equity.cash.append(event.cash)
+        self.sessions.append(event.session)
 
-    def hold(self, event: BarsClosed, held: list[str]) -> None:
-        """Count the bars that hold at their close."""
-        if held:
-            for bar in event.bars:
-                self.held += bar.symbol in held
+    def take(self, events: list[JournalEvent]) -> None:
+        """Note the fills, refusals and breaches among ``events``."""
+        for event in events:
+            if type(event) is OrderFilled:
+                quantity = event.lots / self._units[event.symbol]
+                side = event.side.name.lower()
+                self.fills.append(LedgerRow(event.bar_time, event.symbol, side, quantity, event.price, event.fee, event.reason))
+                self.fill_lots.append(event.lots)
+            elif type(event) is OrderRefused:
+                self.refusals.append(Refusal(event.bar_time, event.symbol, event.breach, event.lots, event.value, event.bound))
+            elif type(event) is LimitBreached:
+                self.drawdown = self.drawdown or event.breach == Breach.MAX_DRAWDOWN.code

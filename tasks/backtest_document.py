@@ -15,6 +15,7 @@ from domain.rules.accounting import Position, apply_split
 from domain.rules.limits import Breach
 from domain.timeline import actions_by_bar, actions_used
 from domain.trades import FillRow, SplitRow, Trade, round_trips
+from tasks.backtest_holes import data_holes, hole_warnings
 
 if TYPE_CHECKING:
     from tasks.backtest import BacktestRequest, Run
@@ -81,6 +82,7 @@ def document_of(request: BacktestRequest, prepared: Prepared, run: Run, trades: 
     spec, history = run.spec, run.history
     names = [choice.name for choice in prepared.choices]
     parameters = {choice.name: choice.strategy.parameters for choice in prepared.choices}
+    holes = data_holes(history)
     return {
         "strategy": ",".join(names),
         "parameters": parameters[names[0]] if len(names) == 1 else parameters,
@@ -99,9 +101,9 @@ def document_of(request: BacktestRequest, prepared: Prepared, run: Run, trades: 
         "initial_cash": spec.initial_cash,
         "final_equity": run.equity[-1].equity,
         "limits": _limits(run),
-        "warnings": [*prepared.warnings, *_warnings(run)],
+        "warnings": [*prepared.warnings, *hole_warnings(holes, history), *_warnings(run)],
         "metrics": _metrics(run, trades),
-        "assumptions": _assumptions(request, prepared, run),
+        "assumptions": {**_assumptions(request, prepared, run), "data_holes": holes},
     }
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from domain.errors import InputError
 from domain.market import AssetClass, Timeframe, parse_symbol
 from domain.rules.costs import Costs
 from domain.run import Assignment, RunSpec, parse_sizing
 from tasks import registry
-from tasks.history import Loaded, check_dates, from_database, from_file, parse_date
+from tasks.history import Loaded, check_dates, from_database, from_file, parse_date, splits_only_stored
 from tasks.settings import shipped_settings
 
 if TYPE_CHECKING:
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 _DEFAULTS = (5.0, 0.0, 100_000.0)
 """Commission and slippage in basis points, and the initial cash, where no configuration is named."""
+
+MOST_BARS: Final = 50_000_000
+"""A run is not begun with more than this: their columns alone take 2.4 GB."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,14 @@ class Prepared:
     warnings: tuple[str, ...]
 
 
-def assemble(request: BacktestRequest, database: Database | None) -> Prepared:
-    """Return what ``request`` means; raise InputError naming the argument that cannot be used, DataError for its bars."""
+def assemble(
+    request: BacktestRequest, database: Database | None, *, now: int | None = None, most_bars: int = MOST_BARS
+) -> Prepared:
+    """Return what ``request`` means; raise InputError naming the argument that cannot be used, DataError for its bars.
+
+    Bars later than ``now`` (UTC microseconds, the machine's clock where None) are left out. More than ``most_bars`` are refused.
+    Where bars are a file's, the database only warns of splits it knows and the run does not.
+    """
     settings = request.settings
     dates = parse_date(request.start, "--start"), parse_date(request.end, "--end")
     check_dates(*dates)
@@ -57,11 +66,14 @@ def assemble(request: BacktestRequest, database: Database | None) -> Prepared:
     asset_class = _asset_class(request.asset_class)
     wanted = sorted({symbol for choice in choices for symbol in choice.symbols})
     if request.bars is not None:
-        loaded = from_file(request.bars, wanted or None, timeframe, dates, asset_class, request.actions)
+        loaded = from_file(request.bars, wanted or None, timeframe, dates, asset_class, request.actions, now=now)
+        if database is not None:
+            loaded = Loaded(loaded.history, (*loaded.warnings, *splits_only_stored(loaded.history, database)))
     else:
         if request.actions is not None:
             raise InputError("--actions goes with --bars: bars of the database have their actions there, see ./pi5 ingest")
-        loaded = _stored(database, wanted, timeframe or Timeframe.parse("1d"), dates, asset_class)
+        loaded = _stored(database, wanted, timeframe or Timeframe.parse("1d"), dates, asset_class, now)
+    _check_size(loaded.history.size, most_bars)
     choices = _own_symbols(choices, loaded)
     standing = (
         (settings.costs.commission_bps, settings.costs.slippage_bps, settings.session.initial_cash) if settings else _DEFAULTS
@@ -78,6 +90,14 @@ def assemble(request: BacktestRequest, database: Database | None) -> Prepared:
         request.volume_limit,
     )
     return Prepared(spec, loaded.history, choices, loaded.warnings)
+
+
+def _check_size(bars: int, most: int) -> None:
+    if bars > most:
+        raise InputError(
+            f"{bars:,} bars are too many for one back-test, {most:,} are allowed: name fewer with --symbols, --start and --end, "
+            "or take a longer timeframe"
+        )
 
 
 def _check_numbers(request: BacktestRequest) -> None:
@@ -132,13 +152,18 @@ def _asset_class(text: str | None) -> AssetClass:
 
 
 def _stored(
-    database: Database | None, symbols: list[str], timeframe: Timeframe, dates: tuple[Any, Any], asset_class: AssetClass
+    database: Database | None,
+    symbols: list[str],
+    timeframe: Timeframe,
+    dates: tuple[Any, Any],
+    asset_class: AssetClass,
+    now: int | None,
 ) -> Loaded:
     if database is None:
         raise InputError("there are no bars: name a file with --bars, or start the system's database with ./pi5 up")
     if not symbols:
         raise InputError("name the symbols with --symbols: the database may hold many")
-    return from_database(database, symbols, timeframe, dates, asset_class)
+    return from_database(database, symbols, timeframe, dates, asset_class, now=now)
 
 
 def _own_symbols(choices: tuple[Choice, ...], loaded: Loaded) -> tuple[Choice, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Final
@@ -10,6 +12,7 @@ import numpy as np
 
 from domain.errors import DataError, InputError
 from domain.market import AssetClass, Instrument
+from domain.quality import FLAGGED, FUTURE, MISSING, iso
 from domain.sessions import session_dates, within
 from domain.timeline import History, adjust_forward, merged
 
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 
     from domain.market import Bars, CorporateAction, Timeframe
     from tasks.database.connection import Database
+    from tasks.market_data.files import FileBars
 
 _SPLIT_RATIOS: Final = np.array([1.5, *range(2, 51)])
 _SPLIT_TOLERANCE: Final = 0.04  # how far, in log price, an opening may lie from the price a split would give
@@ -55,29 +59,59 @@ def from_file(
     dates: tuple[date | None, date | None] = (None, None),
     asset_class: AssetClass = AssetClass.EQUITY,
     actions: Path | None = None,
+    *,
+    now: int | None = None,
 ) -> Loaded:
-    """Return the bars of a file, with the actions of another; raise DataError or InputError where they cannot be used."""
+    """Return the bars of a file, with the actions of another; raise DataError or InputError where they cannot be used.
+
+    Bars later than ``now`` (UTC microseconds, the machine's clock where None) are left out with a warning.
+    """
     from tasks.market_data.files import load, read_actions, unread_actions  # noqa: PLC0415 - pyarrow is needed for files alone
 
-    found = load(path, symbols, *dates, asset_class=asset_class)
+    present = _present(now)
+    found = load(path, symbols, *dates, asset_class=asset_class, now=present)
     if timeframe is not None and timeframe != found.timeframe:
         if timeframe.length > found.timeframe.length:
             raise InputError(f"resampling {found.timeframe.name} bars to {timeframe.name} is not there yet")
         raise InputError(f"{path} holds {found.timeframe.name} bars: --timeframe {timeframe.name} cannot be finer")
+    if not found.checked.bars:
+        first = found.findings[0]
+        raise DataError(f"{path} has no bar that can be true, the first finding: row {first.row} {first.kind}, {first.detail}")
     effective = merged(read_actions(actions)) if actions is not None else ()
     instruments = tuple(Instrument.of(bars.symbol, asset_class) for bars in found.checked.bars)
     history = _history(instruments, found.checked.bars, found.timeframe, effective)
     warnings = suspected_splits(history) if asset_class is AssetClass.EQUITY else []
     if actions is not None:
         warnings += unread_actions(actions, [instrument.symbol for instrument in instruments])
-    left_out = found.checked.quarantined
-    if left_out:
-        kinds = sorted({kind for row in left_out for kind in row.kinds})
-        warnings.append(f"{len(left_out)} rows of {path} break a rule and are left out: {', '.join(kinds)}")
-    flagged = len(found.findings) - len(left_out)
-    if flagged > 0:
-        warnings.append(f"{flagged} more findings in {path}, their rows are used: ./pi5 ingest --file lists them")
-    return Loaded(history, tuple(warnings))
+    return Loaded(history, (*warnings, *_row_warnings(found, str(path), present)))
+
+
+def _present(now: int | None) -> int:
+    """Return ``now``, or the machine's time in UTC microseconds."""
+    return time.time_ns() // 1000 if now is None else now
+
+
+def _row_warnings(found: FileBars, source: str, now: int) -> list[str]:
+    """Return what a person must know of the rows of a file that are not as they should be."""
+    warnings = []
+    future = [f"{row.symbol} {iso(row.time)}" for row in found.checked.quarantined if FUTURE in row.kinds]
+    if future:
+        warnings.append(_future_warning(future, source, now))
+    untrue = [row for row in found.checked.quarantined if FUTURE not in row.kinds]
+    if untrue:
+        kinds = sorted({kind for row in untrue for kind in row.kinds})
+        warnings.append(f"{len(untrue)} rows of {source} break a rule and are left out: {', '.join(kinds)}")
+    # Holes are told by symbol, from the bars a run really gets.
+    flagged = Counter(finding.kind for finding in found.findings if finding.kind in FLAGGED - {MISSING})
+    if flagged:
+        counts = ", ".join(f"{kind} {count}" for kind, count in sorted(flagged.items()))
+        warnings.append(f"rows of {source} are used although found unusual: {counts}; ./pi5 ingest --file lists the first of each")
+    return warnings
+
+
+def _future_warning(bars: Sequence[str], source: str, now: int) -> str:
+    shown = ", ".join(bars[:3]) + (" ..." if len(bars) > 3 else "")
+    return f"{len(bars)} bars of {source} lie after now, {iso(now)}, and are left out: {shown}"
 
 
 def from_database(
@@ -86,23 +120,30 @@ def from_database(
     timeframe: Timeframe,
     dates: tuple[date | None, date | None] = (None, None),
     asset_class: AssetClass = AssetClass.EQUITY,
+    *,
+    now: int | None = None,
 ) -> Loaded:
     """Return the stored bars of ``symbols`` with their corporate actions; raise DataError where there are none.
 
-    An instrument the database does not know is one of ``asset_class``.
+    An instrument the database does not know is one of ``asset_class``. Bars later than ``now`` (UTC microseconds, the
+    machine's clock where None) are left out with a warning.
     """
     from tasks.database.bars import read_actions, read_bars, read_instruments  # noqa: PLC0415 - psycopg is needed here alone
 
-    known = read_instruments(database, list(symbols))
-    bars, instruments = [], []
+    known, present = read_instruments(database, list(symbols)), _present(now)
+    bars, instruments, future = [], [], []
     for symbol in sorted(symbols):
         instrument = known.get(symbol, Instrument.of(symbol, asset_class))
-        one = between(read_bars(database, symbol, timeframe), instrument, dates)
+        stored = between(read_bars(database, symbol, timeframe), instrument, dates)
+        past = int(np.searchsorted(stored.time, present, side="right"))
+        future += [f"{symbol} {iso(moment)}" for moment in stored.time[past:].tolist()]
+        one = stored.slice(0, past)
         if not len(one):
             raise DataError(f"there are no {timeframe.name} bars of {symbol} in the database: load some with ./pi5 ingest")
         bars.append(one)
         instruments.append(instrument)
-    return Loaded(_history(tuple(instruments), tuple(bars), timeframe, tuple(read_actions(database, list(symbols)))))
+    history = _history(tuple(instruments), tuple(bars), timeframe, tuple(read_actions(database, list(symbols))))
+    return Loaded(history, (_future_warning(future, "the database", present),) if future else ())
 
 
 def between(bars: Bars, instrument: Instrument, dates: tuple[date | None, date | None]) -> Bars:
@@ -122,6 +163,27 @@ def suspected_splits(history: History) -> list[str]:
             days = (bars.time[1:][near] // 86_400_000_000).astype("datetime64[D]")
             shown = ", ".join(str(day) for day in days[:5]) + (" ..." if len(days) > 5 else "")
             warnings.append(f"{bars.symbol} opens as after a split on {shown}: see --actions")
+    return warnings
+
+
+def splits_only_stored(history: History, database: Database) -> list[str]:
+    """Return one warning for each symbol with a split between its bars that the database has and ``history`` has not."""
+    from tasks.database.bars import read_actions  # noqa: PLC0415 - psycopg is needed here alone
+
+    applied = {(action.symbol, action.ex_date) for action in history.actions if action.action == "split"}
+    stored = [action for action in read_actions(database, [one.symbol for one in history.instruments]) if action.action == "split"]
+    warnings = []
+    for instrument, bars in zip(history.instruments, history.bars, strict=True):
+        days = session_dates(bars.time[[0, -1]], bars.timeframe, instrument.calendar).astype("datetime64[D]").astype(str)
+        left_out = sorted(
+            f"{action.value:g} on {action.ex_date}"
+            for action in stored
+            if action.symbol == bars.symbol and days[0] < action.ex_date <= days[1] and (bars.symbol, action.ex_date) not in applied
+        )
+        if left_out:
+            warnings.append(
+                f"{bars.symbol} has a split in the database that --bars does not take: {', '.join(left_out)}, see --actions"
+            )
     return warnings
 
 

@@ -18,11 +18,11 @@ from domain.errors import DataError, InputError, ProviderError
 from domain.hard_checks import examine
 from domain.market import DAY, TIMEFRAMES, AssetClass, Instrument, Timeframe
 from domain.new_york import at_local
-from domain.quality import FLAGGED, NO_TIME, REPEATED, Quarantined, iso
+from domain.quality import BAD_SYMBOL, FLAGGED, NO_TIME, REPEATED, Quarantined, iso
 from domain.sessions import Gap, find_gaps, session_dates
 from tasks.database.bars import last_bars, read_bars, upsert_bars
 from tasks.database.reference import read_instruments, replace_gaps, save_actions, save_instruments, save_quarantine
-from tasks.ingest_report import IngestReport, SymbolReport
+from tasks.ingest_report import NO_SYMBOL, IngestReport, SymbolReport, first_findings
 from tasks.market_data import open_provider
 from tasks.market_data.files import fetch as fetch_file
 
@@ -61,9 +61,12 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """One symbol after the checks: ``bars`` None where none of its rows can be true."""
+    """One symbol after the checks: ``bars`` None where none of its rows can be true.
 
-    instrument: Instrument
+    ``instrument`` None stands for the rows that have no symbol. ``examples`` are the first findings of each kind.
+    """
+
+    instrument: Instrument | None
     timeframe: Timeframe
     source: str
     found: int
@@ -72,6 +75,7 @@ class Checked:
     flagged: dict[str, int]
     repeated: int
     actions: tuple[CorporateAction, ...]
+    examples: dict[str, list[str]]
 
 
 def ingest(database: Database, request: Request, *, now: int | None = None, provider: Provider | None = None) -> IngestReport:
@@ -158,23 +162,34 @@ def check(fetched: Fetched, now: int) -> list[Checked]:
                 flagged=dict(Counter(finding.kind for finding in mine if finding.kind in FLAGGED)),
                 repeated=sum(finding.kind == REPEATED for finding in mine),
                 actions=tuple(action for action in fetched.actions if action.symbol == symbol),
+                examples=first_findings(mine),
             )
         )
+    refused = fetched.rows.refused
+    if refused:
+        examples = first_findings([finding for finding in findings if finding.kind == BAD_SYMBOL])
+        checked.append(Checked(None, fetched.timeframe, fetched.source, len(refused), None, refused, {}, 0, (), examples))
     return checked
 
 
 def store(database: Database, checked: Checked) -> SymbolReport:
-    """Store one symbol's bars, actions and quarantined rows, and all holes of its series; what is stored already stays."""
+    """Store one symbol's bars, actions and quarantined rows, and all holes of its series; what is stored already stays.
+
+    Of rows without a symbol there is nothing but the quarantine.
+    """
     instrument, timeframe = checked.instrument, checked.timeframe
     save_quarantine(database, [record for row in checked.quarantined for record in _quarantine_records(row, checked)])
     outcome = SymbolReport(
-        instrument.symbol,
+        instrument.symbol if instrument else NO_SYMBOL,
         timeframe.name,
         found=checked.found,
         repeated=checked.repeated,
         quarantined=dict(Counter(kind for row in checked.quarantined for kind in row.kinds)),
         flagged=checked.flagged,
+        examples=checked.examples,
     )
+    if instrument is None:
+        return outcome
     if checked.bars is None:
         return replace(outcome, error=f"none of {checked.found} rows can be true: see the quarantine")
     save_instruments(database, [instrument])
@@ -182,7 +197,7 @@ def store(database: Database, checked: Checked) -> SymbolReport:
     count = upsert_bars(database, [checked.bars], checked.source)
     stored = read_bars(database, instrument.symbol, timeframe).time
     gaps = find_gaps(stored, timeframe, instrument.calendar)
-    replace_gaps(database, instrument.symbol, timeframe.name, [_gap_record(gap, checked) for gap in gaps])
+    replace_gaps(database, instrument.symbol, timeframe.name, [_gap_record(gap, instrument.symbol, checked) for gap in gaps])
     return replace(
         outcome,
         **count._asdict(),
@@ -221,11 +236,11 @@ def _quarantine_records(row: Quarantined, checked: Checked) -> list[dict[str, An
     return [base | {"kind": kind} for kind in row.kinds]
 
 
-def _gap_record(gap: Gap, checked: Checked) -> dict[str, Any]:
+def _gap_record(gap: Gap, symbol: str, checked: Checked) -> dict[str, Any]:
     """Return a gap for the database, its end exclusive."""
     end = gap.last + checked.timeframe.length
     return {
-        "symbol": checked.instrument.symbol,
+        "symbol": symbol,
         "timeframe": checked.timeframe.name,
         "start": gap.first,
         "end": end,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -12,12 +13,12 @@ import pyarrow.parquet as pa_parquet
 
 from domain.errors import DataError, InputError, nearest
 from domain.market import parse_symbol
-from domain.quality import Rows
+from domain.quality import BAD_SYMBOL, Quarantined, Rows
 from tasks.market_data.arrow import floats, integers
 from tasks.market_data.times import from_arrow, parse_zone
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -26,21 +27,26 @@ COLUMNS: Final = ("time", "symbol", "open", "high", "low", "close", "volume")
 _NUMBERS: Final = COLUMNS[2:]
 _PARQUET_MAGIC: Final = b"PAR1"
 _LONGEST_HEADER: Final = 1 << 16
+_LONGEST_TEXT: Final = 40  # of what stands for a symbol and can be none
 
 
 def read_rows(path: Path, symbols: Collection[str] | None = None, zone: str | None = None) -> Rows:
     """Return the rows of a CSV or Parquet file in arrival order, of the given symbols or all.
 
-    Columns other than those of ``COLUMNS`` are ignored. ``zone`` declares what times without an offset mean. Raises DataError
-    where the file cannot be used, InputError for an unknown zone.
+    Columns other than those of ``COLUMNS`` are ignored. ``zone`` declares what times without an offset mean. Rows whose symbol
+    can be none are ``refused``, whichever symbols are asked for: nobody knows whose they are. Raises DataError where the file
+    cannot be used, InputError for an unknown zone.
     """
     declared = parse_zone(zone)
     table = _read_table(path)
     if table.num_rows == 0:
         raise DataError(f"{path} has no rows: it must hold bars with the columns {', '.join(COLUMNS)}")
-    names, code = _symbols(table.column("symbol"), path)
+    texts = _texts(table.column("symbol"), path)
+    names, code, reasons = _symbols(texts, path)
     open_, high, low, close, volume = (_number(table.column(name), name, path) for name in _NUMBERS)
     rows = Rows(names, code, from_arrow(table.column("time"), declared, str(path)), open_, high, low, close, volume)
+    if reasons:
+        rows = _without_refused(rows, texts, reasons)
     return rows if symbols is None else _of_symbols(rows, symbols, path)
 
 
@@ -116,22 +122,46 @@ def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0][:300] if str(error) else type(error).__name__
 
 
-def _symbols(column: pa.ChunkedArray, path: Path) -> tuple[tuple[str, ...], NDArray[np.int64]]:
-    """Return the symbols of a column in code-point order and each row's index into them."""
+def _texts(column: pa.ChunkedArray, path: Path) -> pa.DictionaryArray:
+    """Return a column of symbols as they are written; raise DataError where it holds no texts or leaves some out."""
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
         raise DataError(f"{path}: column 'symbol' holds {column.type}; it must hold texts")
     if column.null_count:
         raise DataError(f"{path}: column 'symbol' is empty in {column.null_count} rows")
-    encoded = column.combine_chunks().dictionary_encode()
-    try:
-        parsed = [parse_symbol(text) for text in encoded.dictionary.to_pylist()]
-    except InputError as error:
-        raise DataError(f"{path}: {error}") from error
-    names = tuple(sorted(set(parsed)))
-    place = np.array([names.index(name) for name in parsed], np.int64)
-    return names, place[integers(encoded.indices, 0)]
+    return column.combine_chunks().dictionary_encode()
+
+
+def _symbols(texts: pa.DictionaryArray, path: Path) -> tuple[tuple[str, ...], NDArray[np.int64], dict[str, str]]:
+    """Return the symbols in code-point order, each row's index into them, -1 where it has none, and why, by what it says.
+
+    Raises DataError where no row has a symbol.
+    """
+    written: list[str] = texts.dictionary.to_pylist()
+    parsed, reasons = {}, {}
+    for text in written:
+        try:
+            parsed[text] = parse_symbol(text)
+        except InputError as error:
+            reasons[text] = str(error)
+    if not parsed:
+        raise DataError(f"{path} has no row with a symbol, in row 0 {reasons[written[0]]}")
+    names = tuple(sorted(set(parsed.values())))
+    index = {name: at for at, name in enumerate(names)}
+    place = np.array([index[parsed[text]] if text in parsed else -1 for text in written], np.int64)
+    return names, place[integers(texts.indices, 0)], reasons
+
+
+def _without_refused(rows: Rows, texts: pa.DictionaryArray, reasons: Mapping[str, str]) -> Rows:
+    """Return the rows that have a symbol, the others ``refused`` with what they say and why that can be none."""
+    refused = []
+    for row in np.flatnonzero(rows.code < 0).tolist():
+        text = texts[row].as_py()
+        values = {name: float(getattr(rows, name)[row]) for name in _NUMBERS}
+        detail = f"row {row}: {reasons[text]}"
+        refused.append(Quarantined(row, text[:_LONGEST_TEXT], int(rows.time[row]), **values, kinds=(BAD_SYMBOL,), detail=detail))
+    return replace(rows.take(rows.code >= 0), refused=tuple(refused))
 
 
 def _number(column: pa.ChunkedArray, name: str, path: Path) -> NDArray[np.float64]:

@@ -6,18 +6,23 @@ import hashlib
 import json
 import math
 import struct
+import time
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from histories import TESTS
+from histories import HOURLY, TESTS
 
 from domain.errors import DataError, InputError, TradingError
-from domain.market import Instrument
+from domain.market import TIMEFRAMES, Bars, Instrument
+from domain.sessions import expected_bars
+from domain.timeline import History
 from tasks import backtest, registry
 from tasks.backtest import BacktestRequest, run_backtest
+from tasks.backtest_holes import data_holes, hole_warnings
 from tasks.history import between
 from tasks.market_data.files import read_file
 
@@ -109,6 +114,55 @@ def test_document_says_what_was_run() -> None:
     assert made["metrics"]["total_return"] == made["final_equity"] / 100_000.0 - 1.0
     assert made["metrics"]["fees"] == pytest.approx(sum(fill["fee"] for fill in result.fills), abs=1e-9)
     assert made["limits"] == {"on": False}
+
+
+def test_holes_of_the_bars_are_in_the_document_and_long_ones_a_warning(tmp_path: Path) -> None:
+    """SPY without a week and a day of 2008, IWM whole: bars missing, the longest hole by its first and last, and one warning."""
+    table = pq.read_table(BARS, filters=[("symbol", "in", ["IWM", "SPY"])])
+    gone = [date(2008, 3, day) for day in (3, 4, 5, 6, 7, 10)] + [date(2008, 7, 7)]
+    days = [time.as_py().date() for time in table["time"]]
+    kept = [symbol.as_py() == "IWM" or day not in gone for symbol, day in zip(table["symbol"], days, strict=True)]
+    pq.write_table(table.filter(kept), tmp_path / "holed.parquet")
+    made = document(BacktestRequest(("buy_and_hold",), symbols=("IWM", "SPY"), bars=tmp_path / "holed.parquet"))
+    assert made["assumptions"]["data_holes"] == {
+        "IWM": {"missing": 0, "longest": None},
+        "SPY": {"missing": 7, "longest": {"first": "2008-03-03T05:00:00Z", "last": "2008-03-10T04:00:00Z", "bars": 6}},
+    }
+    (warning,) = (warning for warning in made["warnings"] if "split" not in warning)
+    assert warning.startswith("SPY misses 7 bars inside sessions (0.28%), 6 of them from 2008-03-03T05:00:00Z")
+
+
+@pytest.mark.parametrize(("gone", "told"), [(range(100, 105), 0), (range(100, 106), 1), (range(100, 160, 2), 1)])
+def test_holes_are_a_warning_above_a_share_or_a_length(gone: range, told: int) -> None:
+    """Five bars of 2000 in a row are borne, six are not, nor is more than one in a hundred."""
+    times = expected_bars(18_000, 18_500, HOURLY, "XNYS")[:2000]
+    there = np.delete(times, list(gone))
+    price = np.ones(len(there))
+    past = History((Instrument.of("AAA"),), (Bars("AAA", HOURLY, there, price, price, price, price, price),), HOURLY, ())
+    holes = data_holes(past)
+    assert holes["AAA"]["missing"] == len(gone)
+    assert len(hole_warnings(holes, past)) == told
+
+
+def test_holes_of_a_million_minutes_cost_little() -> None:
+    """They are counted in every back-test."""
+    minutes = TIMEFRAMES["1m"]
+    times = expected_bars(14_000, 18_000, minutes, "XNYS")[:1_000_000]
+    price = np.ones(len(times))
+    past = History((Instrument.of("AAA"),), (Bars("AAA", minutes, times, price, price, price, price, price),), minutes, ())
+    data_holes(past)
+    start = time.process_time()
+    assert data_holes(past)["AAA"] == {"missing": 0, "longest": None}
+    assert time.process_time() - start < 0.3
+
+
+def test_more_bars_than_allowed_are_refused_with_their_number() -> None:
+    """A century of minutes is not begun; one bar fewer is."""
+    with pytest.raises(
+        InputError, match=r"2,517 bars are too many for one back-test, 2,516 are allowed: name fewer with --symbols"
+    ):
+        run_backtest(SPY, most_bars=2516)
+    assert run_backtest(SPY, most_bars=2517).document["bars"] == 2517
 
 
 def test_undefined_measures_are_null() -> None:

@@ -265,6 +265,37 @@ def test_impossible_rows_stay_out_and_are_kept_with_reasons(tmp_path: Path) -> N
         read_file(csv_file(tmp_path, bad))
 
 
+def test_row_with_an_impossible_symbol_is_quarantined_and_the_others_are_read(tmp_path: Path) -> None:
+    """It is named by its row, whichever symbols are asked for; the rows behind it keep their own numbers."""
+    bad = "2018-07-03T04:00:00Z,AAPL;DROP TABLE,10,12,9,11,1000\n"
+    first, rest = THREE_DAYS.split("\n", 1)
+    crossed = "2018-07-06T04:00:00Z,SPY,11,9,10,12,5\n"
+    path = csv_file(tmp_path, f"{first}\n{bad}{rest}{crossed}")
+    for symbols in (None, ["SPY"]):
+        loaded = load(path, symbols)
+        assert [(bars.symbol, len(bars)) for bars in loaded.checked.bars] == [("SPY", 3)]
+        refused, other = loaded.checked.quarantined
+        assert (refused.row, refused.symbol, refused.close, refused.kinds) == (1, "AAPL;DROP TABLE", 11.0, ("bad_symbol",))
+        assert refused.detail.startswith("row 1: symbol 'AAPL;DROP TABLE' is not valid")
+        assert (other.row, other.kinds) == (4, ("high_low_crossed",))
+        assert [(finding.row, finding.kind) for finding in loaded.findings if finding.row < 4] == [(1, "bad_symbol")]
+
+
+def test_file_of_impossible_symbols_alone_is_refused_with_a_row(tmp_path: Path) -> None:
+    """Nothing in it belongs to anything; neither does an empty text."""
+    for text in ("AAPL;DROP TABLE", "", "a" * 10_000):
+        with pytest.raises(DataError, match=r"no row with a symbol, in row 0 symbol .{2,60} is not valid"):
+            load(csv_file(tmp_path, f"2018-07-03,{text},10,12,9,11,1000\n2018-07-05,?!,10,12,9,11,1000\n"))
+
+
+def test_rows_keep_their_numbers_when_others_are_not_asked_for(tmp_path: Path) -> None:
+    """A person looks for row 4 in the file, not among the rows of SPY."""
+    others = "2018-07-02,IBM,1,1,1,1,1\n"
+    repeated = THREE_DAYS.split("\n", 1)[0] + "\n"
+    findings = load(csv_file(tmp_path, others + THREE_DAYS + repeated), ["SPY"]).findings
+    assert (4, "duplicate_exact", "repeats row 1") in [(finding.row, finding.kind, finding.detail) for finding in findings]
+
+
 def test_actions_are_splits_and_dividends_by_symbol_and_date(tmp_path: Path) -> None:
     """Other columns are ignored, other actions are told, an optional pay date is read; a split precedes a dividend of its day."""
     path = tmp_path / "actions.csv"

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from histories import DAILY, HOURLY, MONDAY, history, market
 
-from domain.errors import InputError
+from domain.errors import DataError, InputError
+from domain.ledger import dataset_id
 from domain.market import DAY, AssetClass, CorporateAction, Instrument
 from tasks.backtest import BacktestRequest, run_backtest
-from tasks.database.bars import save_instruments, upsert_bars
-from tasks.history import between, from_database, from_file, suspected_splits
+from tasks.database.bars import save_actions, save_instruments, upsert_bars
+from tasks.history import between, from_database, from_file, splits_only_stored, suspected_splits
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -103,7 +104,77 @@ def test_coins_do_not_split(tmp_path: Path) -> None:
     assert not [warning for warning in loaded.warnings if "as after a split" in warning]
 
 
+# The present
+
+
+def test_bars_after_the_present_are_left_out_and_named(tmp_path: Path) -> None:
+    """A bar of 2099 is no past; the clock changes nothing else."""
+    past = market("AAA", [10.0] * 6)
+    path = bars_file(tmp_path, past)
+    with path.open("a") as file:
+        file.write("2099-01-05T05:00:00Z,AAA,20,20,20,20,1000\n")
+    whole, later = (from_file(path, None, DAILY, now=now) for now in (None, MONDAY + 400 * DAY))
+    assert dataset_id(whole.history) == dataset_id(later.history)
+    assert whole.history.bars[0].time.tolist() == past.time.tolist()
+    (warning,) = later.warnings
+    assert warning == f"1 bars of {path} lie after now, 2022-04-05T00:00:00Z, and are left out: AAA 2099-01-05T05:00:00Z"
+    cut = from_file(path, None, DAILY, now=int(past.time[2]))
+    assert cut.history.bars[0].time.tolist() == past.time[:3].tolist()
+    with pytest.raises(DataError, match="row 0 future_timestamp"):
+        from_file(path, None, DAILY, now=int(past.time[0]) - 1)
+
+
+def test_a_back_test_takes_the_present_or_the_clock(tmp_path: Path) -> None:
+    """Without a present it is the machine's, and 2099 is not over yet."""
+    path = bars_file(tmp_path, market("AAA", [10.0] * 6))
+    with path.open("a") as file:
+        file.write("2099-01-05T05:00:00Z,AAA,20,20,20,20,1000\n")
+    request = BacktestRequest(("buy_and_hold",), bars=path)
+    assert run_backtest(request).document["bars"] == 6
+    assert run_backtest(request, now=MONDAY + 2 * DAY).document["bars"] == 3
+
+
+def test_stored_bars_after_the_present_are_left_out_and_named(embedded_database: Database) -> None:
+    """Whoever stored them."""
+    bars = market("LATE", [10.0] * 6)
+    upsert_bars(embedded_database, [bars], "test")
+    loaded = from_database(embedded_database, ["LATE"], DAILY, now=int(bars.time[3]))
+    assert loaded.history.bars[0].time.tolist() == bars.time[:4].tolist()
+    (warning,) = loaded.warnings
+    assert warning.startswith("2 bars of the database lie after now")
+    assert from_database(embedded_database, ["LATE"], DAILY).warnings == ()
+
+
+# Rows of a file
+
+
+def test_unusual_rows_are_told_by_kind(tmp_path: Path) -> None:
+    """Independence Day is no session, and it stands before the day before it; a quarantined row is told apart."""
+    days = ("2018-07-02", "2018-07-04", "2018-07-03")
+    path = tmp_path / "bars.csv"
+    rows = "".join(f"{day},AAA,10,10,10,10,5\n" for day in days) + "2018-07-05,AAA,0,1,0,1,5\n2018-07-05,A A,1,1,1,1,5\n"
+    path.write_text("time,symbol,open,high,low,close,volume\n" + rows, "utf-8")
+    untrue, unusual = from_file(path, None, DAILY).warnings
+    assert untrue == f"2 rows of {path} break a rule and are left out: bad_symbol, zero_price"
+    assert unusual.startswith(f"rows of {path} are used although found unusual: off_calendar 1, out_of_order 1; ")
+
+
 # Actions of a file
+
+
+def test_a_split_that_only_the_database_has_is_told_and_not_applied(tmp_path: Path, embedded_database: Database) -> None:
+    """A file gives the same result with and without a database; what it lacks is named, once it is given it is not."""
+    split = CorporateAction("SPLT", "2021-03-04", "split", 1.25)
+    outside = CorporateAction("SPLT", "2020-03-04", "split", 3.0)
+    save_actions(embedded_database, [split, outside, CorporateAction("SPLT", "2021-03-03", "dividend", 0.1)], "test")
+    request = BacktestRequest(("buy_and_hold",), bars=bars_file(tmp_path, after(1.25, "SPLT")))
+    alone, beside = run_backtest(request), run_backtest(request, database=embedded_database)
+    assert beside.document["warnings"] == [
+        *alone.document["warnings"],
+        "SPLT has a split in the database that --bars does not take: 1.25 on 2021-03-04, see --actions",
+    ]
+    assert beside.document["ledger_sha256"] == alone.document["ledger_sha256"]
+    assert splits_only_stored(history(after(1.25, "SPLT"), actions=[split]), embedded_database) == []
 
 
 def test_dividends_of_one_day_in_a_file_are_added_up(tmp_path: Path) -> None:

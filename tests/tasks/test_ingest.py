@@ -151,6 +151,40 @@ def test_bar_inside_a_holiday_is_stored_and_flagged(database: Database, tmp_path
     assert (report.inserted, report.flagged) == (2, {"off_calendar": 1})
 
 
+def test_rows_without_a_possible_symbol_are_kept_apart_and_fail_nothing(database: Database, tmp_path: Path) -> None:
+    """They belong to no symbol: the good rows are stored, these are in the quarantine by row, and nothing failed."""
+    good = "2018-07-02T04:00:00Z,GOOD,10,12,9,11,1000\n2018-07-03T04:00:00Z,GOOD,10,12,9,11,1000\n"
+    path = write(tmp_path, good + "2018-07-05T04:00:00Z,GOOD;DROP TABLE,10,12,9,11,1000\n")
+    for _ in range(2):
+        report = ingest(database, Request(path=path), now=NOW)
+        assert [(one.symbol, one.found, one.error) for one in report.symbols] == [("GOOD", 2, None), ("(no symbol)", 1, None)]
+        assert report.symbols[1].quarantined == {"bad_symbol": 1}
+    (kept,) = read_quarantine(database, "GOOD;DROP TABLE")
+    assert (kept["kind"], kept["row"], float(kept["raw"]["close"])) == ("bad_symbol", 2, 11.0)
+    assert kept["detail"].startswith("row 2: symbol 'GOOD;DROP TABLE' is not valid")
+    zero = "2018-07-02T04:00:00Z,ZERO,0,0,0,0,1\n2018-07-03T04:00:00Z,?,1,1,1,1,1\n"
+    with pytest.raises(DataError, match="nothing was stored from"):
+        ingest(database, Request(path=write(tmp_path, zero)), now=NOW)
+
+
+def test_findings_are_counted_by_kind_with_the_first_of_each(database: Database, tmp_path: Path) -> None:
+    """A person reads which rows are meant: at most three of a kind, with what became of them."""
+    days = ("2018-07-02", "2018-07-04", "2018-07-03", "2018-07-03", "2018-07-05", "2018-07-06", "2018-07-09", "2018-07-10")
+    prices = ["10,12,9,11,5"] * 4 + ["0,12,9,11,5"] * 4
+    rows = "".join(f"{day}T04:00:00Z,TOLD,{price}\n" for day, price in zip(days, prices, strict=True))
+    (report,) = ingest(database, Request(path=write(tmp_path, rows)), now=NOW).symbols
+    findings = {kind: (fate, count, first) for fate, kind, count, first in report.findings()}
+    assert {kind: (fate, count) for kind, (fate, count, _) in findings.items()} == {
+        "zero_price": ("quarantined", 4),
+        "open_outside_range": ("quarantined", 4),
+        "duplicate_exact": ("dropped", 1),
+        "out_of_order": ("used", 2),
+        "off_calendar": ("used", 1),
+    }
+    assert findings["off_calendar"][2] == ["row 1, 2018-07-04T04:00:00Z: XNYS has no session then"]
+    assert [text[:5] for text in findings["zero_price"][2]] == ["row 4", "row 5", "row 6"]
+
+
 def test_file_without_a_possible_row_fails_and_keeps_the_rows(database: Database, tmp_path: Path) -> None:
     """Nothing to trade on is a failure, but what came is not lost."""
     path = write(tmp_path, "2018-07-03T04:00:00Z,NONE,0,0,0,0,1\n")
