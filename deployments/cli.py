@@ -5,11 +5,10 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-import traceback
 from typing import TYPE_CHECKING, Final
 
 from deployments.arguments import UsageError, parse
-from domain.errors import TradingError
+from domain.errors import ConfigurationError, TradingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -63,9 +62,16 @@ def _run(given: list[str]) -> int:
 
 
 def _failed(error: Exception) -> int:
-    """Print what happened in one line and return the exit code; the traceback of what nobody expected goes to the log."""
+    """Print what happened and return the exit code; the traceback of what nobody expected goes to the log.
+
+    One line, or one for each problem of a configuration.
+    """
     if isinstance(error, UsageError):
         print(error.usage, file=sys.stderr)
+    if isinstance(error, ConfigurationError):
+        for problem in str(error).splitlines():
+            print(f"./pi5: {problem}", file=sys.stderr)
+        return error.exit_code
     expected = isinstance(error, TradingError | OSError)
     line = " ".join(str(error).split()) if expected else f"{type(error).__name__}: {' '.join(str(error).split())}"
     if not isinstance(error, TradingError):
@@ -76,16 +82,15 @@ def _failed(error: Exception) -> int:
 
 def _log_traceback(error: Exception) -> str:
     """Write the traceback of ``error`` to the log of the installation; return where, as the end of a line."""
-    from tasks import settings  # noqa: PLC0415 - costs time that only a failure pays
+    from tasks import log, settings  # noqa: PLC0415 - costs time that only a failure pays
 
     try:
         logs = settings.installation().logs
-        logs.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with (logs / "cli.log").open("a", encoding="utf-8") as file:
-            file.write("".join(traceback.format_exception(error)))
+        log.configure("cli", logs, console=False)
+        log.get_logger("cli").error("command failed", exc_info=error)
     except (TradingError, OSError):
         return ""
-    return f" (the traceback is in {logs / 'cli.log'})"
+    return f" (the traceback is in {logs / 'cli.log'})" if (logs / "cli.log").exists() else ""
 
 
 if __name__ == "__main__":

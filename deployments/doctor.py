@@ -19,6 +19,7 @@ from tasks.database import migrate
 from tasks.database.postgres import wheel_programs
 from tasks.orchestration import Orchestrator
 from tasks.settings import installation, load_settings
+from tasks.strategy_check import check_strategies
 from tasks.system_database import join_database
 
 if TYPE_CHECKING:
@@ -117,9 +118,11 @@ def _disk(data: Path) -> Finding:
 
 def _configuration() -> Finding:
     try:
-        load_settings()
+        unusable = check_strategies(load_settings())
     except TradingError as error:
         return Finding("configuration", "wrong", " ".join(str(error).split()), "correct it, then run ./pi5 config check")
+    if unusable:
+        return Finding("configuration", "note", "; ".join(unusable), "mend the file, or disable its strategy")
     return Finding("configuration", "good", "in order")
 
 

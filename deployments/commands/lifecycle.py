@@ -16,6 +16,7 @@ from deployments.up import BringUp, refuse_taken_ports
 from domain.errors import DataError, TradingError
 from tasks import log
 from tasks.settings import DEFAULT_CONFIGURATION, installation, load_settings
+from tasks.strategy_check import check_strategies
 
 if TYPE_CHECKING:
     import argparse
@@ -47,6 +48,7 @@ def up(arguments: argparse.Namespace) -> int:
 def _supervise(place: Installation, *, offline: bool) -> None:
     """Bring everything up and keep it up until a signal ends it; what is told goes to the log and to the terminal."""
     settings = load_settings()
+    unusable = check_strategies(settings)
     log.configure("up", place.logs, settings.system.log_level, console=False)
     logger = log.get_logger("up")
 
@@ -56,6 +58,8 @@ def _supervise(place: Installation, *, offline: bool) -> None:
             say(text, now=True)
 
     tell(f"pi5 starts, data in {place.data}")
+    for reason in unusable:
+        tell(f"warning: {reason}")
     supervisor = Supervisor(place, tell)
     bring_up = BringUp(supervisor, place, settings, tell, offline=offline)
     try:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from deployments.output import print_table, say
 from domain.errors import TradingError
 from tasks import settings
+from tasks.strategy_check import check_strategies
 
 if TYPE_CHECKING:
     import argparse
@@ -31,6 +32,8 @@ def config(arguments: argparse.Namespace) -> int:
     if arguments.action == "show":
         print_table(("name", "value", "from"), [(row.name, row.value, row.origin) for row in settings.describe(loaded)])
         return 0
+    for reason in check_strategies(loaded):
+        say(f"warning: {reason}")
     own = arguments.config or settings.installation().config
     file = str(own) if own.exists() else "no file of this installation: the shipped values"
     say(f"configuration in order ({file})")
