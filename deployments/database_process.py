@@ -22,6 +22,7 @@ class DatabaseProcess:
 
     name: Final = "database"
     finished: Final = False
+    refused: Final = False
     exit_code: Final = None
 
     def __init__(self, installation: Installation) -> None:

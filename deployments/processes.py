@@ -31,6 +31,7 @@ _STEADY: Final = 60.0
 """Seconds: the first and the longest wait before a restart, and the life after which a process counts as steady again."""
 
 _TICK: Final = 0.1
+_TAIL: Final = 4096
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_CHILD_SUBREAPER: Final = 36
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
@@ -53,13 +54,15 @@ def die_with(parent: int, number: signal.Signals = signal.SIGKILL) -> None:
 class Program:
     """What a process runs: its name in ``status``, command line, environment.
 
-    ``finishes`` says that an exit with 0 is its end; ``patience`` is how many seconds it may take to end when asked.
+    ``finishes`` says that an exit with 0 is its end, ``refusals`` are the exit codes that starting it again would only repeat;
+    ``patience`` is how many seconds it may take to end when asked.
     """
 
     name: str
     command: Sequence[str]
     environment: Mapping[str, str] = field(repr=False)
     finishes: bool = False
+    refusals: frozenset[int] = frozenset()
     patience: float = 4.0
 
 
@@ -93,6 +96,10 @@ class Keepable(Protocol):
     @property
     def finished(self) -> bool:
         """Whether it ended because all is done."""
+
+    @property
+    def refused(self) -> bool:
+        """Whether it ended because of what it was given, so that the next start would end the same way."""
 
     async def start(self) -> None:
         """Start it; raise OSError or TradingError where that fails."""
@@ -131,6 +138,11 @@ class Child:
     def finished(self) -> bool:
         """Whether it did all it had to do."""
         return self._program.finishes and self.exit_code == 0
+
+    @property
+    def refused(self) -> bool:
+        """Whether it refused what it was given."""
+        return self.exit_code in self._program.refusals
 
     async def start(self) -> None:
         """Start it, with its output appended to its log, in a session of its own; end first what an earlier life left there."""
@@ -213,6 +225,17 @@ class Undertaker:
                     self._seen = dead.si_pid
                     return
                 os.waitpid(dead.si_pid, os.WNOHANG)
+
+
+def last_line(log: Path) -> str:
+    """Return the last line of ``log`` that says something, or an empty string."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - _TAIL))
+            lines = file.read().decode(errors="replace").splitlines()
+    except OSError:
+        return ""
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 
 def rotate(log: Path) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from deployments.processes import Program
+from domain.errors import ConfigurationError, InputError
 from tasks import orchestration
 from tasks.system_database import database_url
 
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tasks.settings import Installation
+
+REFUSALS: Final = frozenset({InputError.exit_code, ConfigurationError.exit_code})
+"""How a session ends whose configuration or arguments cannot be used: a restart changes neither."""
 
 
 def programs(installation: Installation, environment: Mapping[str, str]) -> dict[str, Program]:
@@ -27,7 +31,7 @@ def programs(installation: Installation, environment: Mapping[str, str]) -> dict
         for program in (
             Program("prefect", (*prefect, "server", "start", "--host", "127.0.0.1", "--port", port), server),
             Program("worker", (*prefect, "worker", "start", "--pool", orchestration.POOL, "--type", "process"), client),
-            Program("session", (*python, "flows.trade_session"), client, finishes=True, patience=8.0),
+            Program("session", (*python, "flows.trade_session"), client, finishes=True, refusals=REFUSALS, patience=8.0),
             Program("web", (*python, "dashboards.server"), client),
         )
     }

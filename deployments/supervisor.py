@@ -18,7 +18,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from deployments import guardian
-from deployments.processes import Undertaker, adopt_orphans, die_with, gone, kill_descendants, rotate, write_record
+from deployments.processes import Undertaker, adopt_orphans, die_with, gone, kill_descendants, last_line, rotate, write_record
 from domain.errors import TradingError
 from tasks.settings import child_environment
 
@@ -106,15 +106,20 @@ class Supervisor:
         self._tasks[child.name] = asyncio.create_task(self._keep(child))
 
     async def _keep(self, child: Keepable) -> None:
-        """Start ``child`` again whenever it ends, until it has finished or everything stops."""
+        """Start ``child`` again whenever it ends, until it has finished, has refused what it was given, or everything stops."""
         while True:
             await gone(child)
             if child.finished:
                 self._say(f"{child.name}: finished")
                 self._record()
                 return
-            delay = child.next_delay()
             how = _how(child.exit_code)
+            if child.refused:
+                reason = last_line(child.log) or "it says nothing"
+                self._say(f"{child.name} stopped ({how}): {reason}; correct it, then ./pi5 down and ./pi5 up")
+                self._record()
+                return
+            delay = child.next_delay()
             self._say(f"{child.name} ended ({how}); starting it again in {delay:g} s, see ./pi5 logs {child.name}")
             await asyncio.sleep(delay)
             try:
