@@ -20,7 +20,7 @@ from deployments.database_process import DatabaseProcess
 from deployments.processes import Child
 from deployments.programs import programs
 from domain.errors import DataError, ProviderError
-from tasks.orchestration import Orchestrator, deploy, sign_in, ui_url
+from tasks.orchestration import INGEST, Orchestrator, deploy, sign_in, ui_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,13 +108,17 @@ class BringUp:
         """
         await _until(self._orchestrator.answers)
         await asyncio.to_thread(self._orchestrator.prepare)
+        if self._offline:
+            # What a schedule made due while the machine was off would ask a provider as soon as there is a worker.
+            await asyncio.to_thread(self._orchestrator.skip_due, INGEST)
         await self._start("worker")
         user, _, _ = sign_in(self._installation).partition(":")
         place = self._installation.data / "secrets" / "prefect-password"
         self._tell(f"Prefect UI  {ui_url(self._installation)}  to sign in, paste what this prints: echo {user}:$(cat {place})")
         while True:
             try:
-                await asyncio.to_thread(deploy, self._installation, self._settings.schedules, self._supervisor.environment)
+                environment = self._supervisor.environment
+                await asyncio.to_thread(deploy, self._installation, self._settings.schedules, environment, offline=self._offline)
             except (ProviderError, DataError) as error:
                 self._tell(f"{error}; trying again in {_RETRY:g} s")
                 await asyncio.sleep(_RETRY)
@@ -123,8 +127,7 @@ class BringUp:
 
     async def _load_bars(self, symbols: list[str]) -> None:
         """Load real bars through the ingest deployment; where nothing comes, say so and try again later."""
-        provider = f"{self._settings.data_providers.primary}; without a connection ./pi5 up --offline uses those shipped"
-        source = "the files shipped with the project" if self._offline else provider
+        source = "the files shipped with the project" if self._offline else self._settings.data_providers.primary
         while True:
             self._tell(f"loading bars from {source}")
             for parameters in self._ingests(symbols):
@@ -146,25 +149,40 @@ class BringUp:
 
     async def _backtest(self, strategies: list[str]) -> None:
         """Back-test each strategy as a run of its own, one after the other: each is heavy."""
+        done: dict[bool, list[str]] = {True: [], False: []}
         for name in strategies:
-            await self._job("backtest/backtest", {"strategies": [name]})
-        if strategies:
-            self._tell(f"back-tested {', '.join(strategies)}")
+            done[await self._job("backtest/backtest", {"strategies": [name]})].append(name)
+        if done[True]:
+            self._tell(f"back-tested {', '.join(done[True])}")
+        if done[False]:
+            self._tell(f"not back-tested {', '.join(done[False])}: ./pi5 backtest NAME says why")
 
-    async def _job(self, deployment: str, parameters: dict[str, Any]) -> None:
-        """Run a deployment to its end and tell where it did not complete."""
+    async def _job(self, deployment: str, parameters: dict[str, Any]) -> bool:
+        """Run a deployment to its end and tell where it did not complete; return whether it did."""
         until = time.monotonic() + RUN_SECONDS
         flow_run = state = ""
+        told: set[str] = set()
         while state not in _OVER and time.monotonic() < until:
             try:
                 if not flow_run:
                     flow_run = await asyncio.to_thread(self._orchestrator.run_deployment, deployment, parameters)
                 state = await asyncio.to_thread(self._orchestrator.state, flow_run)
+                await self._tell_failures(flow_run, told, asks_provider=deployment == "ingest/ingest" and not self._offline)
             except ProviderError:
                 await asyncio.sleep(_POLL)  # the server is being started again
             await asyncio.sleep(_POLL)
         if state != "COMPLETED":
             self._tell(f"{deployment} {json.dumps(parameters)}: {state or 'not started'}, see the run in the Prefect UI")
+        return state == "COMPLETED"
+
+    async def _tell_failures(self, flow_run: str, told: set[str], *, asks_provider: bool) -> None:
+        """Tell each failure of ``flow_run`` once, while others are still tried; a run that tries again takes minutes to end."""
+        for task_run, reason in (await asyncio.to_thread(self._orchestrator.failures, flow_run)).items():
+            if task_run not in told:
+                told.add(task_run)
+                self._tell(f"failed: {reason}")
+                if len(told) == 1 and asks_provider:
+                    self._tell("without a connection, end this and run ./pi5 up --offline: it uses the bars shipped")
 
     def _tell(self, text: str) -> None:
         self._say(f"[{time.monotonic() - self._began:5.1f} s] {text}")

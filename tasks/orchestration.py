@@ -7,11 +7,14 @@ A server that does not answer raises ``ProviderError`` within the timeout; nothi
 from __future__ import annotations
 
 import base64
+import logging
 import os
+import re
 import secrets
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -32,11 +35,18 @@ JOBS: Final = "jobs"
 SESSIONS: Final = "sessions"
 """The work pool; its queue for jobs, one heavy child at a time; its queue for sessions started in the Prefect UI."""
 
+INGEST: Final = "ingest"
+"""The deployment that asks market data providers."""
+
 PREFECT_FILE: Final = Path(__file__).resolve().parent.parent / "prefect.yaml"
 USER: Final = "pi5"
 ANSWER_SECONDS: Final = 2.0
 _BUSY_PAUSES: Final = (0.1, 0.3, 0.6, 1.0, 2.0)
 """Seconds between requests while the server answers 503: its database was busy, nothing was done, it wants to be asked again."""
+
+_LINES: Final = 200
+_SOON: Final = timedelta(minutes=2)
+_FAILED: Final = re.compile(r"Task run failed with exception: \w+\((['\"])(.*?)\1\)(?: - .*)?$", re.DOTALL)
 
 _UNREACHABLE: Final = "the Prefect server at {url} does not answer ({error}): see ./pi5 logs prefect"
 
@@ -192,6 +202,28 @@ class Orchestrator:
         """Return the state type of a run: SCHEDULED, PENDING, RUNNING, COMPLETED, FAILED, CRASHED, CANCELLED ..."""
         return str(self._request("GET", f"/flow_runs/{flow_run_id}")["state_type"])
 
+    def failures(self, flow_run_id: str) -> dict[str, str]:
+        """Return the first failure of each task run of a flow run, by task run, those that are tried again included.
+
+        The worker sends its logs every few seconds, which is when a failure shows here.
+        """
+        wanted = {"flow_run_id": {"any_": [flow_run_id]}, "level": {"ge_": logging.INFO}}
+        found: dict[str, str] = {}
+        for line in self._request("POST", "/logs/filter", {"logs": wanted, "sort": "TIMESTAMP_ASC", "limit": _LINES}):
+            if failed := _FAILED.match(line["message"]):
+                found.setdefault(str(line["task_run_id"]), failed[2])
+        return found
+
+    def skip_due(self, deployment: str) -> int:
+        """Cancel the runs of ``deployment`` that its schedule has made due already or within two minutes; return how many."""
+        soon = (datetime.now(UTC) + _SOON).isoformat()
+        waiting = {"state": {"type": {"any_": ["SCHEDULED"]}}, "expected_start_time": {"before_": soon}}
+        body = {"deployments": {"name": {"any_": [deployment]}}, "flow_runs": waiting, "limit": _LINES}
+        due = [run["id"] for run in self._request("POST", "/flow_runs/filter", body) if run["auto_scheduled"]]
+        for flow_run in due:
+            self.set_state(flow_run, "CANCELLED", "the system was started without a connection")
+        return len(due)
+
     def recent_runs(self, flow: str, limit: int = 20) -> list[tuple[str, str]]:
         """Return id and state type of the latest runs of ``flow``, newest first."""
         body = {"flows": {"name": {"any_": [flow]}}, "sort": "START_TIME_DESC", "limit": limit}
@@ -240,15 +272,20 @@ class Orchestrator:
             raise ProviderError(_UNREACHABLE.format(url=self.url, error=error)) from error
 
 
-def deployment_file(folder: Path, schedules: Schedules) -> Path:
-    """Write prefect.yaml with the schedules of the configuration into ``folder``; return its path."""
+def deployment_file(folder: Path, schedules: Schedules, *, offline: bool = False) -> Path:
+    """Write prefect.yaml with the schedules of the configuration into ``folder``; return its path.
+
+    ``offline`` switches off the schedule of the deployment that asks a provider.
+    """
     document = yaml.safe_load(PREFECT_FILE.read_text(encoding="utf-8"))
     for deployment in document["deployments"]:
         if "schedules" not in deployment:
             continue
         cron = getattr(schedules, deployment["name"].replace("-", "_"))
+        if offline and deployment["name"] == INGEST:
+            cron = None
         # An absent list leaves what the server has, so a schedule switched off stays there, inactive.
-        change = {"active": False} if cron is None else {"cron": cron, "timezone": schedules.timezone}
+        change = {"active": False} if cron is None else {"active": True, "cron": cron, "timezone": schedules.timezone}
         deployment["schedules"] = [schedule | change for schedule in deployment["schedules"]]
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "prefect.yaml"
@@ -256,10 +293,13 @@ def deployment_file(folder: Path, schedules: Schedules) -> Path:
     return path
 
 
-def deploy(installation: Installation, schedules: Schedules, environment: Mapping[str, str]) -> None:
-    """Create the pool and all deployments; idempotent. Raise DataError with the tool's last line where it refuses."""
+def deploy(installation: Installation, schedules: Schedules, environment: Mapping[str, str], *, offline: bool = False) -> None:
+    """Create the pool and all deployments; idempotent. Raise DataError with the tool's last line where it refuses.
+
+    ``offline`` leaves no schedule that asks a provider.
+    """
     Orchestrator.of(installation).prepare()
-    path = deployment_file(Path(installation.run), schedules)
+    path = deployment_file(Path(installation.run), schedules, offline=offline)
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(path)]
     done = subprocess.run(  # noqa: S603 - our own interpreter and file
         command,
