@@ -6,6 +6,7 @@ import json
 import math
 import sys
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -52,6 +53,14 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         columns = zip(line, widths, right, strict=True)
         padded = [text.rjust(width) if is_number else text.ljust(width) for text, width, is_number in columns]
         say("  ".join(padded).rstrip())
+
+
+def brief(when: str | datetime | None) -> str:
+    """Return an instant, ISO text or aware, as a person reads it: UTC to the second."""
+    if when is None:
+        return "-"
+    instant = datetime.fromisoformat(when) if isinstance(when, str) else when
+    return instant.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def print_pairs(pairs: Sequence[tuple[str, Any]]) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
+from contextlib import nullcontext
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from deployments.output import Progress, finite, print_json, print_pairs, print_table, say
+from deployments.output import Progress, brief, finite, print_json, print_pairs, print_table, say
+from deployments.output_folder import output_folder
 from domain.errors import DataError, InputError
 from tasks import registry
 from tasks.backtest import BacktestRequest, BacktestResult, run_backtest
@@ -34,12 +37,13 @@ _LATER: Final = "not there yet"
 def backtest(arguments: argparse.Namespace) -> int:
     """Run one back-test and print it; bars of the system's database also store it there."""
     request = _request(arguments)
-    if request.bars is not None:
-        result, stored = _run(request, None), None
-    else:
-        result, stored = _from_database(request)
-    if arguments.out:
-        write_files(arguments.out, result)
+    with output_folder(arguments.out) if arguments.out else nullcontext() as draft:
+        if request.bars is not None:
+            result, stored = _run(request, None), None
+        else:
+            result, stored = _from_database(request)
+        if draft:
+            write_files(draft, result)
     if arguments.json:
         print_json(result.document)
     else:
@@ -127,19 +131,15 @@ def results(arguments: argparse.Namespace) -> int:
 
 
 def write_files(folder: Path, result: BacktestResult) -> None:
-    """Write fills.csv, trades.csv, equity.csv and result.json into ``folder``, each whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write fills.csv, trades.csv, equity.csv and result.json into ``folder``."""
     rows: dict[str, Sequence[Mapping[str, Any]]] = {"fills": result.fills, "trades": result.trades, "equity": result.equity}
     for name, columns in FILES.items():
-        draft = folder / f".{name}.csv.new"
-        with draft.open("w", encoding="utf-8", newline="") as file:
+        with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, columns, extrasaction="ignore", lineterminator="\n")
             writer.writeheader()
             writer.writerows(rows[name])
-        draft.replace(folder / f"{name}.csv")
-    draft = folder / ".result.json.new"
-    draft.write_text(json.dumps(finite(result.document), indent=2, default=str) + "\n", encoding="utf-8")
-    draft.replace(folder / "result.json")
+    document = json.dumps(finite(result.document), indent=2, default=str)
+    (folder / "result.json").write_text(f"{document}\n", encoding="utf-8")
 
 
 def _print(document: Mapping[str, Any], stored: str | None) -> None:
@@ -193,4 +193,6 @@ def _print_list(rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return brief(value)
     return ",".join(value) if isinstance(value, list) else value
