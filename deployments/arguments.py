@@ -20,6 +20,9 @@ LATER: Final = (
 )  # fmt: skip
 """Commands of the contract that are not there yet."""
 
+_HELP: Final = 2
+"""Options every command has: -h and --help."""
+
 ASSET_CLASSES: Final = ("equity", "crypto", "fx")
 TIMEFRAMES: Final = ("1m", "5m", "15m", "30m", "1h", "4h", "1d")
 
@@ -40,7 +43,17 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise what argparse complains about as a UsageError."""
-        raise UsageError(message, self.format_usage().strip())
+        raise UsageError(message, self.short_usage())
+
+    def short_usage(self) -> str:
+        """Return how the command is written, its options left to --help."""
+        places = " ".join(f"{self._place(action)}" for action in self._actions if not action.option_strings)
+        return f"usage: {self.prog}{' ' if places else ''}{places}{' [OPTIONS]' if len(self.options()) > _HELP else ''}"
+
+    @staticmethod
+    def _place(action: argparse.Action) -> str:
+        shown = action.metavar or ("|".join(map(str, action.choices)) if action.choices else action.dest)
+        return f"[{shown}]" if action.nargs in {"?", "*"} else str(shown)
 
     def options(self) -> list[str]:
         """Return every option this parser knows."""
@@ -59,8 +72,10 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     if argv and argv[0] == "test":
         return argparse.Namespace(command="test", arguments=list(argv[1:]))
     if argv and not argv[0].startswith("-") and argv[0] not in commands:
+        flag = f"--{argv[0]}"
         known = [*commands, *LATER]
-        raise UsageError(f"unknown command {argv[0][:40]!r}: {nearest(argv[0], known)}see ./pi5 --help", "usage: ./pi5 COMMAND")
+        hint = f"did you mean {flag!r}? " if flag in parser.options() else nearest(argv[0], known)
+        raise UsageError(f"unknown command {argv[0][:40]!r}: {hint}see ./pi5 --help", "usage: ./pi5 COMMAND")
     arguments, unknown = parser.parse_known_args(argv)
     if unknown:
         _refuse_unknown(unknown[0], commands.get(getattr(arguments, "command", None) or "", parser))

@@ -9,13 +9,14 @@ from __future__ import annotations
 import logging
 import re
 import sys
+from datetime import UTC, datetime, timedelta
 from logging.handlers import RotatingFileHandler
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import structlog
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+    from collections.abc import Mapping, MutableMapping
     from pathlib import Path
 
 FILE_BYTES: Final = 10_000_000
@@ -26,6 +27,10 @@ _SECRET_NAME: Final = re.compile(r"passw|secret|token|api_?key|authorization|coo
 _SECRET_TEXT: Final = re.compile(r"(://[^/\s:@]*:)[^@/\s]+(?=@)|(\b[Bb]earer\s+)[\w.~+/=-]+")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _HIDDEN: Final = "***"
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_SIDES: Final = {1: "buy", -1: "sell"}
+_REPEATED: Final = ("color_message", "message", "send_to_api")
+"""Fields in which libraries say the event again, for a terminal or for themselves."""
 _NOISY: Final = ("httpx", "httpcore", "asyncio", "sqlalchemy.engine", "numba", "matplotlib")
 
 type _Event = MutableMapping[str, Any]
@@ -78,6 +83,29 @@ def redact(_logger: object, _method: str, event: _Event) -> _Event:
     return {key: _HIDDEN if _SECRET_NAME.search(key) else _redacted(value) for key, value in event.items()}
 
 
+def readable(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields as a person reads them: instants in place of microseconds, buy and sell in place of 1 and -1."""
+    return {key: _spoken(key, value) for key, value in event.items()}
+
+
+def _spoken(name: str, value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int):
+        return value
+    if name == "side":
+        return _SIDES.get(value, value)
+    if name == "time" or name.endswith("_time"):
+        try:
+            return (_EPOCH + timedelta(microseconds=value)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        except OverflowError:
+            return value
+    return value
+
+
+def _said_once(_logger: object, _method: str, event: _Event) -> _Event:
+    """Leave out what libraries add for their own terminals."""
+    return {key: value for key, value in event.items() if key not in _REPEATED}
+
+
 def _redacted(value: Any) -> Any:
     if isinstance(value, str):
         return _SECRET_TEXT.sub(lambda match: (match[1] or match[2]) + _HIDDEN, value)
@@ -123,7 +151,7 @@ def _file(process: str, logs: Path) -> logging.Handler:
 
 def _formatter(*steps: structlog.typing.Processor) -> logging.Formatter:
     return structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=[*_shared(), structlog.stdlib.ExtraAdder()],
+        foreign_pre_chain=[*_shared(), structlog.stdlib.ExtraAdder(), _said_once],
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *steps],
     )
 
@@ -136,4 +164,4 @@ def _one_line(_logger: object, _method: str, event: _Event) -> _Event:
         event["error"] = f"{error[0].__name__}: {error[1]}"
     elif isinstance(error, BaseException):
         event["error"] = f"{type(error).__name__}: {error}"
-    return {key: _CONTROL.sub(" ", value) if isinstance(value, str) else value for key, value in event.items()}
+    return {key: _CONTROL.sub(" ", value) if isinstance(value, str) else value for key, value in readable(event).items()}

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import json
+import os
 import time
 from collections import deque
+from datetime import UTC, datetime
+from operator import itemgetter
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from deployments.doctor import examine
-from deployments.output import complain, print_json, print_pairs, print_table, say
+from deployments.log_lines import dated, shown
+from deployments.output import brief, complain, print_json, print_pairs, print_table, say
 from domain.errors import DataError, InputError, nearest
 from tasks.health import status as status_document
 from tasks.settings import installation
@@ -42,7 +45,7 @@ def _print_status(document: Mapping[str, Any]) -> None:
     database, prefect, bars, session = (document[name] for name in ("database", "prefect", "bars", "session"))
     known = database["schema"] is not None
     timescale = f"TimescaleDB {database['timescale']}" if database["timescale"] else "plain PostgreSQL"
-    stored = f"{bars['rows']:,} of {bars['symbols']} symbols, last {bars['last']}" if bars["rows"] else "none"
+    stored = f"{bars['rows']:,} of {bars['symbols']} symbols, last {brief(bars['last'])}" if bars["rows"] else "none"
     print_pairs(
         [
             ("version", document["version"]),
@@ -51,7 +54,7 @@ def _print_status(document: Mapping[str, Any]) -> None:
             ("prefect", f"version {prefect['version']}" if prefect["reachable"] else "not running"),
             ("bars", stored if known else "unknown"),
             ("back-tests", document["backtests"] if known else "unknown"),
-            ("session", _session_line(session)),
+            ("session", _session_line(session) if known else "unknown"),
             ("disk", f"{document['disk']['free_gb']} GB free"),
         ]
     )
@@ -60,7 +63,7 @@ def _print_status(document: Mapping[str, Any]) -> None:
         say()
         print_table(
             ("process", "pid", "since", "restarts", "MB"),
-            [(row["name"], str(row["pid"]), row["since"], row["restarts"], row["pss_mb"]) for row in rows],
+            [(row["name"], str(row["pid"]), brief(row["since"]), row["restarts"], row["pss_mb"]) for row in rows],
         )
     else:
         say("no process runs: ./pi5 up starts them")
@@ -70,7 +73,7 @@ def _session_line(session: Mapping[str, Any] | None) -> str:
     if session is None:
         return "none yet"
     who = f"{session['state']}, {session['broker']} account {session['account']}, {session['feed']}"
-    return f"{who}, equity {session['equity']:,.2f}, last bar {session['last_bar']}"
+    return f"{who}, equity {session['equity']:,.2f}, last bar {brief(session['last_bar'])}"
 
 
 def logs(arguments: argparse.Namespace) -> int:
@@ -85,13 +88,17 @@ def logs(arguments: argparse.Namespace) -> int:
         raise DataError(f"there are no logs in {installation().logs} yet: ./pi5 up writes them")
     opened = {name: path.open(encoding="utf-8", errors="replace") for name, path in files.items()}
     several = len(opened) > 1
-    for name, file in opened.items():
-        for line in deque(file, _LINES):
-            say(_shown(name, line, several=several))
+    last = [(when, name, line) for name, file in opened.items() for when, line in dated(deque(file, _LINES), _written(file))]
+    for _, name, line in sorted(last, key=itemgetter(0)) if several else last:
+        say(_shown(name, line, several=several))
     while arguments.follow:
         _print_new(opened, several=several)
         time.sleep(_POLL)
     return 0
+
+
+def _written(file: IO[str]) -> datetime:
+    return datetime.fromtimestamp(os.fstat(file.fileno()).st_mtime, tz=UTC)
 
 
 def _print_new(opened: Mapping[str, IO[str]], *, several: bool) -> None:
@@ -109,14 +116,7 @@ def _log_files(folder: Path) -> dict[str, Path]:
 
 
 def _shown(name: str, line: str, *, several: bool) -> str:
-    text = line.rstrip("\n")
-    if text.startswith("{"):
-        try:
-            record = json.loads(text)
-            text = f"{record['timestamp']} {record['level']}: {record['event']}"
-        except (ValueError, KeyError):
-            pass  # a line of another program
-    return f"{name}: {text}" if several else text
+    return f"{name}: {shown(line)}" if several else shown(line)
 
 
 def doctor(arguments: argparse.Namespace) -> int:
