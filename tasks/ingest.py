@@ -20,6 +20,7 @@ from domain.market import DAY, TIMEFRAMES, AssetClass, Instrument, Timeframe
 from domain.new_york import at_local
 from domain.quality import BAD_SYMBOL, FLAGGED, NO_TIME, REPEATED, Quarantined, iso
 from domain.sessions import Gap, find_gaps, session_dates
+from tasks import ingest_events
 from tasks.database.bars import last_bars, read_bars, upsert_bars
 from tasks.database.reference import read_instruments, replace_gaps, save_actions, save_instruments, save_quarantine
 from tasks.ingest_report import NO_SYMBOL, IngestReport, SymbolReport, first_findings
@@ -85,21 +86,29 @@ def ingest(database: Database, request: Request, *, now: int | None = None, prov
     for a request that names neither a file nor symbols.
     """
     present = clock() if now is None else now
-    if request.path is not None:
-        fetched = fetch_file_rows(database, request)
-        stored = tuple(store(database, one) for one in check(fetched, present))
-        return IngestReport(fetched.source, stored).or_raise(DataError)
+    with ingest_events.failures_recorded(database, ingest_events.source_of(request.path, request.provider)):
+        report = _from_file(database, request, present) if request.path else _from_provider(database, request, present, provider)
+    ingest_events.record(database, report.source, report.symbols)
+    return report.or_raise(ProviderError if request.path is None else DataError)
+
+
+def _from_file(database: Database, request: Request, now: int) -> IngestReport:
+    fetched = fetch_file_rows(database, request)
+    return IngestReport(fetched.source, tuple(store(database, one) for one in check(fetched, now)))
+
+
+def _from_provider(database: Database, request: Request, now: int, provider: Provider | None) -> IngestReport:
     if not request.symbols:
         raise InputError("nothing to ingest: name symbols, or a file of bars")
     source = provider or open_provider(request.provider, request.cache)
     reports: list[SymbolReport] = []
     for symbol in sorted(set(request.symbols)):
         try:
-            fetched = fetch_symbol(database, request, symbol, present, source)
-            reports += [store(database, one) for one in check(fetched, present)]
+            fetched = fetch_symbol(database, request, symbol, now, source)
+            reports += [store(database, one) for one in check(fetched, now)]
         except (ProviderError, DataError) as error:
             reports.append(SymbolReport(symbol, (request.timeframe or _DAILY).name, error=str(error)))
-    return IngestReport(source.name, tuple(reports)).or_raise(ProviderError)
+    return IngestReport(source.name, tuple(reports))
 
 
 def ingest_shipped(database: Database, folder: Path, *, now: int | None = None) -> list[IngestReport]:
