@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from deployments.cli import main
 from domain.errors import DataError, InputError, ProviderError
 from domain.market import TIMEFRAMES, AssetClass, CorporateAction, Instrument, Timeframe
 from domain.quality import Rows
@@ -183,6 +184,28 @@ def test_findings_are_counted_by_kind_with_the_first_of_each(database: Database,
     }
     assert findings["off_calendar"][2] == ["row 1, 2018-07-04T04:00:00Z: XNYS has no session then"]
     assert [text[:5] for text in findings["zero_price"][2]] == ["row 4", "row 5", "row 6"]
+
+
+def test_command_prints_each_kind_with_its_first_rows(
+    embedded_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the warning of a back-test promises: below the table, which rows are meant and what became of them."""
+    monkeypatch.setenv("PI5_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("DATABASE_URL", embedded_url)
+    days = ("2018-07-03", "2018-07-04", "2018-07-02")
+    rows = "".join(f"{day}T04:00:00Z,PRNT,10,12,9,11,5\n" for day in days) + "2018-07-05,P;,1,1,1,1,1\n" * 5
+    assert main(["ingest", "--file", str(write(tmp_path, rows))]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0].startswith("symbol")
+    assert printed[3:7] == [
+        "PRNT: 1 off_calendar, used",
+        "    row 1, 2018-07-04T04:00:00Z: XNYS has no session then",
+        "PRNT: 1 out_of_order, used",
+        "    row 2, 2018-07-02T04:00:00Z: arrived after the bar of 2018-07-04T04:00:00Z",
+    ]
+    assert printed[7] == "(no symbol): 5 bad_symbol, quarantined"
+    assert printed[8].startswith("    row 3, 2018-07-05T00:00:00Z: symbol 'P;' is not valid")
+    assert printed[11:] == ["    and 2 more"]
 
 
 def test_file_without_a_possible_row_fails_and_keeps_the_rows(database: Database, tmp_path: Path) -> None:
