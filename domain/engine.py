@@ -397,8 +397,7 @@ class Engine:
         if event.filled_lots > order.lots:
             raise InvariantViolated(f"order {order.order_id} filled {event.filled_lots} of {order.lots} lots of {order.symbol}")
         done = event.filled_lots == order.lots
-        order = advance(order, Status.FILLED if done else Status.PARTIALLY_FILLED)
-        self._keep(msgspec.structs.replace(order, filled_lots=event.filled_lots))
+        self._keep(advance(order, Status.FILLED if done else Status.PARTIALLY_FILLED, event.filled_lots))
         self.portfolio.book_fill(event)
 
     def _apply_action(self, event: CorporateActionApplied) -> None:

@@ -43,12 +43,6 @@ class EquityCurve(Sequence[EquityRow]):
     def __init__(self, time: Iterable[int] = (), equity: Iterable[float] = (), cash: Iterable[float] = ()) -> None:
         self.time, self.equity, self.cash = array("q", time), array("d", equity), array("d", cash)
 
-    def append(self, time: int, equity: float, cash: float) -> None:
-        """Add a point at the end."""
-        self.time.append(time)
-        self.equity.append(equity)
-        self.cash.append(cash)
-
     @overload
     def __getitem__(self, index: int) -> EquityRow: ...
     @overload

@@ -65,12 +65,16 @@ class Order(msgspec.Struct, frozen=True, gc=False):
         return 0 if self.status in TERMINAL else self.lots - self.filled_lots
 
 
-def advance(order: Order, status: Status) -> Order:
-    """Return ``order`` with ``status``; raise InvariantViolated where the table has no such step."""
+def advance(order: Order, status: Status, filled_lots: int | None = None) -> Order:
+    """Return ``order`` with ``status`` and, where given, ``filled_lots``.
+
+    Raises InvariantViolated where the table has no such step.
+    """
     if status not in TRANSITIONS[order.status]:
         allowed = ", ".join(sorted(TRANSITIONS[order.status])) or "nothing"
         raise InvariantViolated(
             f"order {order.order_id} of {order.symbol} cannot go from {order.status} to {status}: allowed is {allowed}; "
             "trading halts, see ./pi5 why"
         )
-    return msgspec.structs.replace(order, status=status)
+    filled = order.filled_lots if filled_lots is None else filled_lots
+    return msgspec.structs.replace(order, status=status, filled_lots=filled)

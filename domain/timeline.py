@@ -15,7 +15,7 @@ from domain.market import Bar
 from domain.sessions import instants, session_dates, sessions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence, Sized
 
     from numpy.typing import NDArray
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 CLOSE: Final = 0
 OPEN: Final = 1
 _CHUNK: Final = 16_384
+_ALWAYS: Final = (True,)  # somebody always waits: every opening is told
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,16 +209,20 @@ def _adjusted(bars: Bars, splits: list[tuple[int, float]]) -> Bars:
     )
 
 
-def market_events(history: History) -> Iterator[BarsOpened | BarsClosed]:
-    """Yield the history as events: in time order, closings before openings at one instant."""
+def market_events(history: History, waiting: Sized | None = None) -> Iterator[BarsOpened | BarsClosed]:
+    """Yield the history as events: in time order, closings before openings at one instant.
+
+    With ``waiting``, such as the open orders of an engine, an opening is left out while that is empty and no corporate action
+    takes effect: nothing would come of it.
+    """
     plan = schedule(history)
     actions = actions_by_bar(history)
     alternating = len(history.bars) == 1 and bool(np.all(plan.kind[1::2] == CLOSE)) and len(plan.kind) == 2 * len(plan.symbol)
-    return _one_symbol(history, plan, actions) if alternating else _several_symbols(history, plan, actions)
+    return (_one_symbol if alternating else _several_symbols)(history, plan, actions, _ALWAYS if waiting is None else waiting)
 
 
 def _one_symbol(
-    history: History, plan: Schedule, actions: dict[int, tuple[CorporateAction, ...]]
+    history: History, plan: Schedule, actions: dict[int, tuple[CorporateAction, ...]], waiting: Sized
 ) -> Iterator[BarsOpened | BarsClosed]:
     """Yield the events of one symbol, where each bar opens and then closes."""
     columns, count = _columns(history), len(history.bars[0])
@@ -229,13 +234,15 @@ def _one_symbol(
         opened, closed = plan.time[2 * low : 2 * high : 2].tolist(), plan.time[2 * low + 1 : 2 * high : 2].tolist()
         for bar, opens, closes, session in zip(bars, opened, closed, plan.session[low:high].tolist(), strict=True):
             both = (bar,)
-            yield BarsOpened(opens, both, actions.get(number, ()) if actions else ())
+            effective = actions.get(number, ()) if actions else ()
+            if waiting or effective:
+                yield BarsOpened(opens, both, effective)
             yield BarsClosed(closes, session, both)
             number += 1
 
 
 def _several_symbols(
-    history: History, plan: Schedule, actions: dict[int, tuple[CorporateAction, ...]]
+    history: History, plan: Schedule, actions: dict[int, tuple[CorporateAction, ...]], waiting: Sized
 ) -> Iterator[BarsOpened | BarsClosed]:
     columns = _columns(history)
     symbols = [instrument.symbol for instrument in history.instruments]
@@ -254,7 +261,8 @@ def _several_symbols(
                 yield BarsClosed(times[group], sessions[begin], tuple(bars[begin:end]))
             else:
                 effective = tuple(a for n in numbers[begin:end] for a in actions.get(n, ())) if actions else ()
-                yield BarsOpened(times[group], tuple(bars[begin:end]), effective)
+                if waiting or effective:
+                    yield BarsOpened(times[group], tuple(bars[begin:end]), effective)
 
 
 def _columns(history: History) -> list[NDArray[np.generic]]:

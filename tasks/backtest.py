@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tasks.database.connection import Database
     from tasks.settings import Settings
 
-_PROGRESS_EVERY: Final = 20_000
+_BATCH: Final = 512  # closes between two looks at the clock and the columns
 
 
 @dataclass(frozen=True)
@@ -185,20 +185,27 @@ def run_events(spec: RunSpec, history: History, progress: Callable[[float], None
     units = {instrument.symbol: instrument.lots_per_unit for instrument in spec.instruments}
     record = _Record(units)
     step, held, limited = broker.step, engine.portfolio.held, 0
+    marks: list[EquityMarked] = []
     for event in market_events(history, engine.working):
         answers = step(engine, event)
         if type(event) is BarsOpened:
             record.take(answers)
             limited += sum(type(out) is OrderFilled and out.symbol in engine.working for out in answers)
             continue
-        record.mark(answers[0])
+        marked = answers[0]
+        if type(marked) is not EquityMarked:
+            raise InvariantViolated(f"a close was answered by {type(marked).__name__} before its equity was marked")
+        marks.append(marked)
         if len(answers) > 1:
             record.take(answers)
         if held:
             for bar in event.bars:
                 record.held += bar.symbol in held
-        if progress is not None and len(record.sessions) % _PROGRESS_EVERY == 0:
-            progress(min(len(record.sessions) / history.size, 1.0))
+        if len(marks) == _BATCH:
+            record.mark(marks)
+            if progress is not None:
+                progress(min(len(record.sessions) / history.size, 1.0))
+    record.mark(marks)
     return Run(
         spec,
         history,
@@ -226,14 +233,13 @@ class _Record:
         self.drawdown = False
         self._units = units
 
-    def mark(self, event: JournalEvent) -> None:
-        """Note the equity after a close: the first thing an engine says about it."""
-        if type(event) is not EquityMarked:
-            raise InvariantViolated(f"a close was answered by {type(event).__name__} before its equity was marked")
-        self.equity.time.append(event.bar_time)
-        self.equity.equity.append(event.equity)
-        self.equity.cash.append(event.cash)
-        self.sessions.append(event.session)
+    def mark(self, events: list[EquityMarked]) -> None:
+        """Note the equity after closes and forget ``events``."""
+        self.equity.time.extend([event.bar_time for event in events])
+        self.equity.equity.extend([event.equity for event in events])
+        self.equity.cash.extend([event.cash for event in events])
+        self.sessions.extend([event.session for event in events])
+        events.clear()
 
     def take(self, events: list[JournalEvent]) -> None:
         """Note the fills, refusals and breaches among ``events``."""

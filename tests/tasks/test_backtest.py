@@ -431,7 +431,7 @@ def test_a_missing_file_is_a_data_error(tmp_path: Path) -> None:
 
 def test_progress_of_the_event_engine_rises_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """3,000 closings told of every 1,000: a third, two thirds, all."""
-    monkeypatch.setattr(backtest, "_PROGRESS_EVERY", 1_000)
+    monkeypatch.setattr(backtest, "_BATCH", 1_000)
     told: list[float] = []
     run_backtest(BacktestRequest(("buy_and_hold",), bars=CRYPTO, asset_class="crypto", engine="event"), progress=told.append)
     assert told == pytest.approx([1 / 3, 2 / 3, 1.0])
