@@ -68,8 +68,7 @@ def from_file(
     """
     from tasks.market_data.files import load, read_actions, unread_actions  # noqa: PLC0415 - pyarrow is needed for files alone
 
-    present = _present(now)
-    found = load(path, symbols, *dates, asset_class=asset_class, now=present)
+    found = load(path, symbols, *dates, asset_class=asset_class, now=_present(now))
     if timeframe is not None and timeframe != found.timeframe:
         if timeframe.length > found.timeframe.length:
             raise InputError(f"resampling {found.timeframe.name} bars to {timeframe.name} is not there yet")
@@ -83,7 +82,7 @@ def from_file(
     warnings = suspected_splits(history) if asset_class is AssetClass.EQUITY else []
     if actions is not None:
         warnings += unread_actions(actions, [instrument.symbol for instrument in instruments])
-    return Loaded(history, (*warnings, *_row_warnings(found, str(path), present)))
+    return Loaded(history, (*warnings, *_row_warnings(found, str(path))))
 
 
 def _present(now: int | None) -> int:
@@ -91,12 +90,12 @@ def _present(now: int | None) -> int:
     return time.time_ns() // 1000 if now is None else now
 
 
-def _row_warnings(found: FileBars, source: str, now: int) -> list[str]:
+def _row_warnings(found: FileBars, source: str) -> list[str]:
     """Return what a person must know of the rows of a file that are not as they should be."""
     warnings = []
     future = [f"{row.symbol} {iso(row.time)}" for row in found.checked.quarantined if FUTURE in row.kinds]
     if future:
-        warnings.append(_future_warning(future, source, now))
+        warnings.append(_future_warning(future, source))
     untrue = [row for row in found.checked.quarantined if FUTURE not in row.kinds]
     if untrue:
         kinds = sorted({kind for row in untrue for kind in row.kinds})
@@ -109,9 +108,10 @@ def _row_warnings(found: FileBars, source: str, now: int) -> list[str]:
     return warnings
 
 
-def _future_warning(bars: Sequence[str], source: str, now: int) -> str:
+def _future_warning(bars: Sequence[str], source: str) -> str:
+    """Name the bars and not the present, so that a back-test done twice says the same."""
     shown = ", ".join(bars[:3]) + (" ..." if len(bars) > 3 else "")
-    return f"{len(bars)} bars of {source} lie after now, {iso(now)}, and are left out: {shown}"
+    return f"{len(bars)} bars of {source} begin after the present and are left out: {shown}"
 
 
 def from_database(
@@ -143,7 +143,7 @@ def from_database(
         bars.append(one)
         instruments.append(instrument)
     history = _history(tuple(instruments), tuple(bars), timeframe, tuple(read_actions(database, list(symbols))))
-    return Loaded(history, (_future_warning(future, "the database", present),) if future else ())
+    return Loaded(history, (_future_warning(future, "the database"),) if future else ())
 
 
 def between(bars: Bars, instrument: Instrument, dates: tuple[date | None, date | None]) -> Bars:

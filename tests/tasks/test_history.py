@@ -117,7 +117,8 @@ def test_bars_after_the_present_are_left_out_and_named(tmp_path: Path) -> None:
     assert dataset_id(whole.history) == dataset_id(later.history)
     assert whole.history.bars[0].time.tolist() == past.time.tolist()
     (warning,) = later.warnings
-    assert warning == f"1 bars of {path} lie after now, 2022-04-05T00:00:00Z, and are left out: AAA 2099-01-05T05:00:00Z"
+    assert whole.warnings == later.warnings
+    assert warning == f"1 bars of {path} begin after the present and are left out: AAA 2099-01-05T05:00:00Z"
     cut = from_file(path, None, DAILY, now=int(past.time[2]))
     assert cut.history.bars[0].time.tolist() == past.time[:3].tolist()
     with pytest.raises(DataError, match="row 0 future_timestamp"):
@@ -141,7 +142,7 @@ def test_stored_bars_after_the_present_are_left_out_and_named(embedded_database:
     loaded = from_database(embedded_database, ["LATE"], DAILY, now=int(bars.time[3]))
     assert loaded.history.bars[0].time.tolist() == bars.time[:4].tolist()
     (warning,) = loaded.warnings
-    assert warning.startswith("2 bars of the database lie after now")
+    assert warning.startswith("2 bars of the database begin after the present")
     assert from_database(embedded_database, ["LATE"], DAILY).warnings == ()
 
 
