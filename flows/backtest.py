@@ -4,18 +4,34 @@ Annotations are evaluated, not postponed: Prefect makes the form of the paramete
 """
 
 import asyncio
+from datetime import date
 from typing import Any, Literal
 
 from prefect import flow, task
-from prefect.artifacts import acreate_link_artifact, acreate_table_artifact
+from prefect.artifacts import (
+    acreate_link_artifact,
+    acreate_progress_artifact,
+    acreate_table_artifact,
+    aupdate_progress_artifact,
+)
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
+from prefect.states import Failed
 
+from flows.retrying import DELAY_SECONDS, JITTER, database_away
 from flows.scheduling import stale
 from tasks import jobs
 
-run_one = task(name="backtest-strategy", task_run_name="{strategy}", cache_policy=NO_CACHE)(jobs.backtest_and_store)
+run_one = task(
+    name="backtest-strategy",
+    task_run_name="{strategy}",
+    retries=2,
+    retry_delay_seconds=DELAY_SECONDS,
+    retry_jitter_factor=JITTER,
+    retry_condition_fn=database_away,
+    cache_policy=NO_CACHE,
+)(jobs.backtest_and_store)
 
 
 def _run_name() -> str:
@@ -28,11 +44,11 @@ async def backtest(
     strategies: list[str] | None = None,
     symbols: list[str] | None = None,
     parameters: dict[str, float | int | bool | str] | None = None,
-    start: str | None = None,
-    end: str | None = None,
+    start: date | None = None,
+    end: date | None = None,
     engine: Literal["kernel", "event"] = "kernel",
-) -> list[dict[str, Any]] | State[None]:
-    """Back-test each strategy by itself, with limits and costs of the configuration.
+) -> list[dict[str, Any]] | State[Any]:
+    """Back-test each strategy by itself, with limits and costs of the configuration; one that fails leaves the others.
 
     Args:
         strategies: Names of strategies; empty for those enabled in the configuration.
@@ -46,8 +62,18 @@ async def backtest(
     if outdated is not None:
         return outdated
     names = await asyncio.to_thread(jobs.strategies_to_test, strategies)
-    wanted = jobs.Wanted(tuple(symbols or ()), parameters or {}, start, end, engine)
-    summaries = [await asyncio.to_thread(run_one, strategy, wanted) for strategy in names]
+    first, last = (each.isoformat() if each else None for each in (start, end))
+    wanted = jobs.Wanted(tuple(symbols or ()), parameters or {}, first, last, engine)
+    bar = await acreate_progress_artifact(progress=0.0, key="backtest-progress", description="Share of the strategies")
+    summaries: list[dict[str, Any]] = []
+    failures: list[str] = []
+    for done, strategy in enumerate(names, start=1):
+        outcome = await asyncio.to_thread(jobs.attempt, run_one, strategy, wanted)
+        if isinstance(outcome, Exception):
+            failures.append(f"{strategy}: {outcome}")
+        else:
+            summaries.append(outcome)
+        await aupdate_progress_artifact(bar, 100.0 * done / len(names))
     await acreate_table_artifact(table=summaries, key="backtests", description="Back-tests of this run")
     await acreate_link_artifact(link=jobs.dashboard_url(), link_text="Dashboard", key="dashboard")
-    return summaries
+    return Failed(message="; ".join(failures)) if failures else summaries

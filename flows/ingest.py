@@ -6,8 +6,9 @@ Annotations are evaluated, not postponed: Prefect makes the form of the paramete
 import asyncio
 from datetime import date
 from typing import Any, Literal
+from uuid import UUID
 
-from prefect import Task, flow, task
+from prefect import flow, task
 from prefect.artifacts import (
     acreate_link_artifact,
     acreate_progress_artifact,
@@ -15,33 +16,35 @@ from prefect.artifacts import (
     aupdate_progress_artifact,
 )
 from prefect.cache_policies import NO_CACHE
-from prefect.client.schemas.objects import State, TaskRun
+from prefect.client.schemas.objects import State
 from prefect.states import Failed
 from prefect.tasks import exponential_backoff
 
+from flows.retrying import DELAY_SECONDS, JITTER, database_away, provider_failed
 from flows.scheduling import stale
-from tasks import ingest, ingest_job, jobs
+from tasks import ingest, ingest_events, ingest_job, jobs
 from tasks.ingest_report import SymbolReport
-
-
-def worth_retrying(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
-    """Whether a fetch failed for a reason that may pass."""
-    return ingest_job.is_worth_retrying(state.result(raise_on_failure=False))
-
 
 fetch = task(
     name="fetch",
     task_run_name="fetch-{symbol}",
     retries=3,
     retry_delay_seconds=exponential_backoff(backoff_factor=5),
-    retry_jitter_factor=0.5,
-    retry_condition_fn=worth_retrying,
+    retry_jitter_factor=JITTER,
+    retry_condition_fn=provider_failed,
     cache_policy=NO_CACHE,
     tags=["provider"],
 )(ingest.fetch_symbol)
 fetch_file = task(name="fetch-file", cache_policy=NO_CACHE)(ingest.fetch_file_rows)
 check = task(name="check", cache_policy=NO_CACHE)(ingest.check)
-store = task(name="store", cache_policy=NO_CACHE, retries=2, retry_delay_seconds=5)(ingest.store)
+store = task(
+    name="store",
+    retries=2,
+    retry_delay_seconds=DELAY_SECONDS,
+    retry_jitter_factor=JITTER,
+    retry_condition_fn=database_away,
+    cache_policy=NO_CACHE,
+)(ingest.store)
 
 
 @flow(name="ingest", flow_run_name="ingest-{provider}")
@@ -70,7 +73,10 @@ async def ingest_bars(
         return outdated
     with jobs.workspace("ingest") as place:
         wanted = ingest_job.request(place, provider, symbols, timeframe, (start, end), path, actions)
-        reports = await (_from_file(place, wanted) if wanted.path else _from_provider(place, wanted))
+        source = ingest_events.source_of(wanted.path, provider)
+        with ingest_events.failures_recorded(place.database, source):
+            reports = await (_from_file(place, wanted) if wanted.path else _from_provider(place, wanted))
+        await asyncio.to_thread(ingest_events.record, place.database, source, reports)
     rows = ingest_job.rows(reports)
     await acreate_table_artifact(table=rows, key="ingest", description="What became of each symbol's rows")
     await acreate_link_artifact(link=jobs.dashboard_url(), link_text="Dashboard", key="dashboard")
@@ -81,26 +87,33 @@ async def ingest_bars(
 
 
 async def _from_file(place: jobs.Workspace, wanted: ingest.Request) -> list[SymbolReport]:
+    bar = await _progress()
+    now = ingest.clock()
     fetched = await asyncio.to_thread(fetch_file, place.database, wanted)
-    return await _stored(place, fetched, ingest.clock())
+    checked = await asyncio.to_thread(check, fetched, now)
+    reports: list[SymbolReport] = []
+    for done, one in enumerate(checked, start=1):
+        reports.append(await asyncio.to_thread(store, place.database, one))
+        await aupdate_progress_artifact(bar, 100.0 * done / len(checked))
+    return reports
 
 
 async def _from_provider(place: jobs.Workspace, wanted: ingest.Request) -> list[SymbolReport]:
     """Fetch and store one symbol after the other; one that fails leaves the others."""
     now = ingest.clock()
     symbols = wanted.symbols or ()
-    bar = await acreate_progress_artifact(progress=0.0, key="ingest-progress", description="Share of the symbols")
+    bar = await _progress()
     reports: list[SymbolReport] = []
     for done, symbol in enumerate(symbols, start=1):
-        fetched = await asyncio.to_thread(ingest_job.attempt, fetch, place.database, wanted, symbol, now)
+        fetched = await asyncio.to_thread(jobs.attempt, fetch, place.database, wanted, symbol, now)
         if isinstance(fetched, Exception):
             reports.append(ingest_job.failed(symbol, wanted, fetched))
         else:
-            reports += await _stored(place, fetched, now)
+            checked = await asyncio.to_thread(check, fetched, now)
+            reports += [await asyncio.to_thread(store, place.database, one) for one in checked]
         await aupdate_progress_artifact(bar, 100.0 * done / len(symbols))
     return reports
 
 
-async def _stored(place: jobs.Workspace, fetched: Any, now: int) -> list[SymbolReport]:
-    checked = await asyncio.to_thread(check, fetched, now)
-    return [await asyncio.to_thread(store, place.database, one) for one in checked]
+async def _progress() -> UUID:
+    return await acreate_progress_artifact(progress=0.0, key="ingest-progress", description="Share of the symbols")

@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import Annotated, Literal
 
 import httpx
-from prefect import flow
+from prefect import flow, tags
 from prefect.artifacts import (
     acreate_link_artifact,
     acreate_markdown_artifact,
@@ -33,6 +33,7 @@ from tasks.session_host import AlreadyRunning, Hosted
 from tasks.session_plan import plan_session
 
 PROGRESS_SECONDS = 10.0
+LAST_SECONDS = 2.0
 
 FAILURES = (httpx.HTTPError, PrefectException, RuntimeError, OSError)
 """What Prefect raises where its server is away, answers nonsense or refuses."""
@@ -90,9 +91,13 @@ async def _show(hosted: Hosted) -> None:
     await hosted.note_flow_run(str(flow_run.id))
     await acreate_link_artifact(link=jobs.dashboard_url(), link_text="Dashboard", key="dashboard")
     bar = await acreate_progress_artifact(progress=0.0, key="session-progress", description="Share of the feed behind us")
-    while True:
-        await asyncio.sleep(PROGRESS_SECONDS)
-        await aupdate_progress_artifact(bar, 100.0 * hosted.progress)
+    try:
+        while True:
+            await asyncio.sleep(PROGRESS_SECONDS)
+            await aupdate_progress_artifact(bar, 100.0 * hosted.progress)
+    finally:
+        async with asyncio.timeout(LAST_SECONDS):
+            await aupdate_progress_artifact(bar, 100.0 * hosted.progress)
 
 
 def follow(hosted: Hosted) -> None:
@@ -101,7 +106,7 @@ def follow(hosted: Hosted) -> None:
     async def run() -> None:
         await trade_session(list(hosted.plan.strategies), list(hosted.plan.symbols), hosted.plan.feed, return_state=True)
 
-    with session_host.hosting(hosted):
+    with session_host.hosting(hosted), tags("trading"):
         asyncio.run(run())
 
 

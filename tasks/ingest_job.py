@@ -5,15 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from domain.errors import InputError, ProviderError, TradingError
+from domain.errors import InputError, ProviderError
 from domain.market import Timeframe
 from tasks.ingest import Request
 from tasks.ingest_report import SymbolReport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from datetime import date
 
+    from domain.errors import TradingError
     from tasks.jobs import Workspace
 
 
@@ -47,14 +48,6 @@ def request(
         path=Path(path) if path else None,
         actions=given,
     )
-
-
-def attempt[**P, R](step: Callable[P, R], *given: P.args, **named: P.kwargs) -> R | TradingError:
-    """Return what ``step`` returns, or the error that a caller reports and goes on after."""
-    try:
-        return step(*given, **named)
-    except TradingError as error:
-        return error
 
 
 def is_worth_retrying(error: object) -> bool:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from domain.errors import TradingError
 from tasks.backtest import BacktestRequest, run_backtest
 from tasks.database.results import save_backtest
 from tasks.report import DailyReport, daily_report
@@ -15,7 +16,7 @@ from tasks.settings import installation, load_settings
 from tasks.system_database import join_database
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Literal
 
     from tasks.database.connection import Database
@@ -40,6 +41,14 @@ def workspace(application: str) -> Iterator[Workspace]:
         yield Workspace(place, load_settings(), database)
     finally:
         database.close()
+
+
+def attempt[**P, R](step: Callable[P, R], *given: P.args, **named: P.kwargs) -> R | TradingError:
+    """Return what ``step`` returns, or the error that a caller reports and goes on after."""
+    try:
+        return step(*given, **named)
+    except TradingError as error:
+        return error
 
 
 def dashboard_url() -> str:

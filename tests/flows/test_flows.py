@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -14,18 +15,25 @@ from prefect.settings import PREFECT_API_URL
 from prefect.utilities.callables import parameter_schema
 
 from domain.errors import DataError, ProviderError
-from flows.backtest import backtest
-from flows.daily_report import daily_report
-from flows.ingest import ingest_bars, worth_retrying
-from flows.trade_session import trade_session
+from flows.backtest import backtest, run_one
+from flows.daily_report import daily_report, write_performance
+from flows.ingest import ingest_bars
+from flows.ingest import store as store_task
+from flows.retrying import database_away, provider_failed
+from flows.trade_session import follow, trade_session
+from tasks.database.connection import Database
 from tasks.orchestration import Orchestrator
+from tasks.session_host import Hosted
+from tasks.session_plan import Wishes, plan_session
 from tasks.settings import load_settings
 from tests import sessions
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from prefect import Task
     from prefect.client.schemas.objects import State
+    from prefect.tasks import RetryConditionCallable
 
 pytestmark = pytest.mark.prefect
 
@@ -56,6 +64,7 @@ async def test_ingest_of_a_file_stores_its_bars_and_shows_a_table(place: Path, e
     shown = await artifacts(state)
     assert '"inserted": 60' in shown["ingest"] or "'inserted': 60" in str(shown["ingest"])
     assert "dashboard" in shown
+    assert shown["ingest-progress"] == 100.0
 
 
 async def test_ingest_twice_changes_nothing(place: Path, embedded_url: str) -> None:
@@ -82,7 +91,19 @@ async def test_backtest_stores_one_result_a_strategy(place: Path, embedded_url: 
     assert state.is_completed(), state
     stored = rows(embedded_url, "SELECT strategy, origin FROM backtests ORDER BY strategy")
     assert stored == [("buy_and_hold", "flow"), ("moving_average_crossover", "flow"), ("rsi_mean_reversion", "flow")]
-    assert "backtests" in await artifacts(state)
+    assert {"backtests", "dashboard", "backtest-progress"} <= set(await artifacts(state))
+
+
+async def test_backtest_of_a_strategy_that_cannot_run_leaves_the_others(place: Path, embedded_url: str) -> None:
+    """The run fails and says which one and why; the others are stored. Dates come as the interface sends them, as text."""
+    await ingest_bars(provider="file", path=str(place / "bars.csv"), return_state=True)
+    ((first,),) = rows(embedded_url, "SELECT (min(time) + interval '1 day')::date::text FROM market_data")
+    before = len(rows(embedded_url, "SELECT 1 FROM backtests"))
+    state = await backtest(strategies=["nobody", "buy_and_hold"], start=first, return_state=True)
+    assert state.is_failed()
+    assert "'nobody' is unknown" in str(state.message)
+    assert len(rows(embedded_url, "SELECT 1 FROM backtests")) == before + 1
+    assert (await artifacts(state))["backtest-progress"] == 100.0
 
 
 async def test_session_flow_trades_to_the_end_with_the_hashes_of_the_backtest(place: Path, embedded_url: str) -> None:
@@ -103,8 +124,8 @@ async def test_daily_report_writes_one_row_a_strategy_once(place: Path, embedded
         assert state.is_completed(), state
     stored = rows(embedded_url, "SELECT strategy_name, total_return FROM strategy_performance ORDER BY 1")
     assert [name for name, _ in stored] == ["buy_and_hold", "moving_average_crossover", "rsi_mean_reversion"]
-    text = (await artifacts(state))["daily-report"]
-    assert all(name in text for name, _ in stored)
+    shown = await artifacts(state)
+    assert all(name in shown["daily-report"] and name in str(shown["strategy-performance"]) for name, _ in stored)
 
 
 def test_run_that_the_server_does_not_know_counts_as_settled(place: Path) -> None:
@@ -123,18 +144,50 @@ def test_form_of_every_flow_describes_each_parameter(place: Path) -> None:
             assert field.get("description", "").endswith("."), f"{each.name}: {name}"
     provider = parameter_schema(ingest_bars).properties["provider"]
     assert provider["enum"] == ["yahoo", "file"]
+    for each in (ingest_bars, backtest):
+        assert "date" in [choice.get("format") for choice in parameter_schema(each).properties["start"]["anyOf"]]
 
 
-@pytest.mark.parametrize(("error", "calls"), [(ProviderError("no answer"), 4), (DataError("nonsense"), 1)])
-async def test_fetch_is_repeated_only_where_somebody_else_failed(place: Path, error: Exception, calls: int) -> None:
-    """A provider's failure may pass; wrong data stays wrong however often it is fetched."""
+@pytest.mark.parametrize("step", [store_task, run_one, write_performance])
+def test_tasks_that_need_the_database_wait_for_it_with_jitter(step: Task[..., Any]) -> None:
+    """A database that restarts is waited for, and tasks that failed together do not come back together."""
+    assert step.retries == 2
+    assert step.retry_condition_fn is database_away
+    assert step.retry_jitter_factor
+
+
+async def test_flow_run_beside_a_session_is_tagged_and_shows_it_to_the_end(place: Path, embedded_url: str) -> None:
+    """The supervisor's session shows the tag of the deployment and a progress bar that ends at all of the feed."""
+    database = Database(embedded_url, application="session")
+    hosted = Hosted(plan_session(load_settings(place / "config.yaml", {}), database, Wishes(initial_cash=5e4)), database)
+    _, outcome = await asyncio.gather(asyncio.to_thread(follow, hosted), hosted.trade())
+    database.close()
+    assert outcome.state == "finished"
+    async with get_client() as client:
+        run = await client.read_flow_run(UUID(hosted.flow_run_id))
+    assert "trading" in run.tags
+
+
+@pytest.mark.parametrize(
+    ("condition", "error", "calls"),
+    [
+        (provider_failed, ProviderError("no answer"), 4),
+        (provider_failed, DataError("nonsense"), 1),
+        (database_away, psycopg.OperationalError("gone"), 4),
+        (database_away, DataError("nonsense"), 1),
+    ],
+)
+async def test_step_is_repeated_only_where_somebody_else_failed(
+    place: Path, condition: RetryConditionCallable, error: Exception, calls: int
+) -> None:
+    """A provider's failure may pass and a database may be back; what is wrong stays wrong however often it is tried."""
     made: list[int] = []
 
     def fetch() -> None:
         made.append(1)
         raise error
 
-    step = task(name="fetch", retries=3, retry_delay_seconds=0, retry_condition_fn=worth_retrying)(fetch)
+    step = task(name="fetch", retries=3, retry_delay_seconds=0, retry_condition_fn=condition)(fetch)
 
     @flow(name="fetching")
     async def fetching() -> None:
