@@ -62,14 +62,18 @@ class _Book:
 
 
 def strategy_reports(events: Sequence[JournalEvent], history: History, strategies: Iterable[str]) -> tuple[StrategyReport, ...]:
-    """Return the part of each of ``strategies`` in a run, by name; P&L of fills, dividends and marks, each its own symbols."""
+    """Return the part of each of ``strategies`` in a run, by name; P&L of fills, dividends and marks, each its own symbols.
+
+    A strategy that traded is reported even where it is not among ``strategies``.
+    """
     units = {instrument.symbol: instrument.lots_per_unit for instrument in history.instruments}
     closes = {
         (bars.symbol, time): close
         for bars in history.bars
         for time, close in zip(bars.time.tolist(), bars.close.tolist(), strict=True)
     }
-    books = {name: _Book() for name in strategies}
+    traded = (event.strategy for event in events if isinstance(event, OrderFilled))
+    books = {name: _Book() for name in (*strategies, *traded)}  # all from the first session on, so that their curves are as long
     owners: dict[str, _Book] = {}
     marks: dict[str, float] = {}
     sessions: list[int] = []
@@ -78,7 +82,7 @@ def strategy_reports(events: Sequence[JournalEvent], history: History, strategie
         if isinstance(event, RunStarted):
             initial = event.cash
         elif isinstance(event, OrderFilled):
-            owners[event.symbol] = book = books.setdefault(event.strategy, _Book())
+            owners[event.symbol] = book = books[event.strategy]
             _fill(book, event, units[event.symbol])
         elif isinstance(event, CorporateActionApplied):
             _act(owners.get(event.action.symbol), event, units[event.action.symbol])
