@@ -9,11 +9,18 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from deployments.cli import main
+from deployments.commands import tools
+from deployments.doctor import examine
+from deployments.log_lines import dated
+from deployments.output import brief
+from deployments.output_folder import output_folder
+from tasks import registry
 
 ROOT = Path(__file__).parents[2]
 BARS = str(ROOT / "deployments/data/equity_1d.parquet")
@@ -42,6 +49,7 @@ def refused(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str]:
     [
         ((), "a command is missing"),
         (("backtets",), "did you mean 'backtest'?"),
+        (("version",), "did you mean '--version'?"),
         (("status", "--jsno"), "did you mean '--json'?"),
         (("status", "--js"), "unknown option --js"),
         (("status", "now"), "unexpected argument 'now'"),
@@ -69,8 +77,10 @@ def test_wrong_usage_exits_2_with_the_usage_and_what_is_allowed(
     code = main(argv)
     printed = capsys.readouterr()
     assert (code, printed.out) == (2, "")
-    assert printed.err.startswith("usage: ")
-    assert says in printed.err.splitlines()[-1]
+    usage, said = printed.err.splitlines()
+    assert usage.startswith("usage: ./pi5 ")
+    assert len(usage) < 100
+    assert says in said
 
 
 @pytest.mark.parametrize(
@@ -89,6 +99,11 @@ def test_wrong_usage_exits_2_with_the_usage_and_what_is_allowed(
         (("backtest", "buy_and_hold,momentum_trend", "--bars", BARS, "--symbols", "SPY"), "not there yet"),
         (("trade", "--broker", "alpaca"), "not there yet"),
         (("trade", "--feed", "yahoo"), "not there yet"),
+        (("trade", "--feed", "alpaca"), "not there yet"),
+        (("trade", "--feed", "replai"), "did you mean 'replay'?"),
+        (("trade", "--feed", "bogus"), "feed 'bogus' is unknown"),
+        (("trade", "buy_and_hol"), "did you mean 'buy_and_hold'?"),
+        (("ingest", "--provider", "alpaca"), "not there yet"),
         (("logs", "sesion"), "there is no log"),
     ],
 )
@@ -278,3 +293,172 @@ def _with_log() -> dict[str, str]:
     logs.mkdir(parents=True)
     (logs / "up.log").write_text(json.dumps({"timestamp": time.time(), "level": "info", "event": "something happened"}) + "\n")
     return dict(os.environ)
+
+
+def strategies_file(folder: Path, *entries: str) -> Path:
+    """Write a configuration with these strategies; return its path."""
+    path = folder / "config.yaml"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("strategies:\n" + "".join(f"  - {{{entry}}}\n" for entry in entries))
+    return path
+
+
+WRONG = ("name: momentum_tren, symbols: [A]", "name: moving_average_crossover, symbols: [B], parameters: {fast: 40, slow: 30}")
+
+
+@pytest.mark.parametrize("command", ["config", "up"])
+def test_wrong_strategies_exit_78_with_a_line_for_each_before_anything_starts(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, command: str
+) -> None:
+    """A misspelt strategy and parameters it cannot take are told with file and line, and no database is made."""
+    strategies_file(tmp_path / "data", *WRONG)
+    assert main([command, "check"] if command == "config" else [command, "--offline"]) == 78
+    printed = capsys.readouterr()
+    first, second = printed.err.splitlines()
+    assert printed.out == ""
+    assert "config.yaml:2: strategies[0]: strategy 'momentum_tren' is unknown: did you mean 'momentum_trend'?" in first
+    assert "config.yaml:3: strategies[1]: " in second
+    assert "fast" in second
+    assert not (tmp_path / "data/database").exists()
+
+
+def test_doctor_tells_wrong_strategies(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """What config check refuses is wrong with this installation too."""
+    strategies_file(tmp_path / "data", *WRONG)
+    assert main(["doctor", "--json"]) == 1
+    found = {finding["what"]: finding for finding in json.loads(capsys.readouterr().out)}
+    assert found["configuration"]["state"] == "wrong"
+    assert "momentum_tren" in found["configuration"]["found"]
+
+
+def test_a_strategy_file_that_cannot_be_loaded_is_a_warning(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The configuration stands, for the other strategies run; config check and doctor name the file's error."""
+    folder = tmp_path / "strategies"
+    folder.mkdir()
+    (folder / "broken.py").write_text("def\n")
+    entries = registry.found() | registry.found(folder)
+    monkeypatch.setattr(registry, "found", lambda _folder=None: entries)
+    strategies_file(tmp_path / "data", "name: broken, symbols: [A]", "name: buy_and_hold, symbols: [B]")
+    assert main(["config", "check"]) == 0
+    warning, order = capsys.readouterr().out.splitlines()
+    assert warning.startswith("warning: strategy broken cannot be used: ")
+    assert order.startswith("configuration in order")
+    state = next(finding.state for finding in examine() if finding.what == "configuration")
+    assert state == "note"
+
+
+@pytest.mark.parametrize("feed", [("--feed", "bogus"), ("--feed", "replay:/nowhere.csv"), ("nothing_like_it",)])
+def test_arguments_a_session_cannot_use_start_no_database(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, feed: tuple[str, ...]
+) -> None:
+    """An unknown feed, a missing file and an unknown strategy are refused before an installation is made."""
+    refused(capsys, "trade", *feed)
+    assert not (tmp_path / "data").exists()
+
+
+def test_an_error_nobody_expected_is_a_redacted_json_line_in_the_log(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The traceback goes through the common log, which rotates and hides secrets; the terminal gets one line."""
+
+    def fail(_arguments: object) -> int:
+        raise RuntimeError("at postgresql://me:hunter2@host/db")
+
+    monkeypatch.setattr(tools, "version", fail)
+    code, said = refused(capsys, "--version")
+    text = (tmp_path / "data/logs/cli.log").read_text()
+    assert (code, "cli.log" in said) == (1, True)
+    assert "Traceback" in json.loads(text)["exception"]
+    assert "hunter2" not in text
+
+
+@pytest.mark.parametrize("out", ["file/out", "file", "/proc/none/out"])
+def test_an_impossible_out_is_refused_in_one_line_before_the_backtest(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, out: str
+) -> None:
+    """A folder that cannot be made is told with what to do, not as an error of the operating system."""
+    (tmp_path / "file").touch()
+    code, said = refused(capsys, *SPY, "--out", str(tmp_path / out))
+    assert code == 1
+    assert "cannot be written" in said
+    assert "name a folder" in said
+
+
+def test_an_interrupt_inside_a_backtest_leaves_no_half_written_folder(tmp_path: Path) -> None:
+    """Ctrl-C while it computes and writes: exit 130, one line, and beside the folder that was asked for nothing either."""
+    place = tmp_path / "results"
+    process = subprocess.Popen([*PI5, *SPY, "--engine", "event", "--out", str(place / "out")], stderr=subprocess.PIPE, text=True)
+    until = time.monotonic() + 30.0
+    while not (place.exists() and list(place.iterdir())):
+        assert time.monotonic() < until
+        time.sleep(0.001)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (130, "./pi5: interrupted\n")
+    assert list(place.iterdir()) == []
+
+
+def interrupted(out: Path) -> None:
+    """Begin to write into ``out`` and be interrupted."""
+    with output_folder(out) as draft:
+        (draft / "fills.csv").write_text("half")
+        raise KeyboardInterrupt
+
+
+def test_an_out_that_is_there_keeps_its_files_until_all_new_ones_are_written(tmp_path: Path) -> None:
+    """An interrupt in the middle of writing changes nothing; the next writing replaces what it names and keeps the rest."""
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "fills.csv").write_text("old")
+    (out / "notes.txt").write_text("mine")
+    with pytest.raises(KeyboardInterrupt):
+        interrupted(out)
+    assert ((out / "fills.csv").read_text(), list(tmp_path.glob(".out*"))) == ("old", [])
+    with output_folder(out) as draft:
+        (draft / "fills.csv").write_text("new")
+    assert {path.name: path.read_text() for path in out.iterdir()} == {"fills.csv": "new", "notes.txt": "mine"}
+
+
+def test_logs_without_a_name_are_one_story_in_order_of_time(capsys: pytest.CaptureFixture[str]) -> None:
+    """Lines of several logs merge by their instants, whatever their form; a line without one stays behind its own."""
+    logs = Path(os.environ["PI5_DATA"]) / "logs"
+    logs.mkdir(parents=True)
+    (logs / "up.log").write_text(
+        '{"timestamp": "2026-01-02T03:04:05.5Z", "level": "info", "event": "second"}\n'
+        '{"timestamp": "2026-01-02T03:04:09Z", "level": "info", "event": "sold", "side": -1, "bar_time": 883717200000000}\n'
+    )
+    (logs / "database.log").write_text("2026-01-02 03:04:05.100 UTC [7] LOG:  first\n2026-01-02 03:04:07.000 UTC [7] LOG:  third\n")
+    (logs / "session.out").write_text("2026-01-02T03:04:08.000000Z [info] \x1b[31mfourth\x1b[0m\n  its continuation\n")
+    assert main(["logs"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "database: 2026-01-02 03:04:05.100 UTC [7] LOG:  first",
+        "up: 2026-01-02T03:04:05.5Z info: second",
+        "database: 2026-01-02 03:04:07.000 UTC [7] LOG:  third",
+        "session: 2026-01-02T03:04:08.000000Z [info] fourth",
+        "session:   its continuation",
+        "up: 2026-01-02T03:04:09Z info: sold side=sell bar_time=1998-01-02T05:00:00Z",
+    ]
+
+
+def test_a_clock_time_without_a_date_is_the_latest_before_the_file_ended() -> None:
+    """Prefect's lines have no date: one that would lie behind the file's last change is of the day before."""
+    written = datetime(2026, 1, 2, 0, 0, 5, tzinfo=UTC).astimezone()
+    clock = [(written - timedelta(seconds=ago)).strftime("%H:%M:%S.000 | INFO") for ago in (10, 1)]
+    found = [when for when, _ in dated(clock, written)]
+    assert found == [written - timedelta(seconds=10), written - timedelta(seconds=1)]
+
+
+def test_instants_for_people_have_no_microseconds() -> None:
+    """Tables show UTC to the second, whatever the zone and form of what is stored."""
+    assert brief("2026-01-02T03:04:05.123456+00:00") == "2026-01-02 03:04:05 UTC"
+    assert brief(datetime(2026, 1, 2, 3, 4, 5, 123456, tzinfo=UTC)) == "2026-01-02 03:04:05 UTC"
+    assert brief(None) == "-"
+
+
+def test_status_of_a_stopped_database_says_unknown(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody knows whether there was a session while the database is stopped."""
+    assert main(["status"]) == 0
+    lines = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines() if line.startswith("session"))
+    assert lines == {"session": "unknown"}

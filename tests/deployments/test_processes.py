@@ -19,8 +19,10 @@ import pytest
 from deployments import guardian
 from deployments.lock import UpLock
 from deployments.processes import LOG_LIMIT, rotate
+from deployments.programs import programs
 from domain.errors import AlreadyRunning
 from tasks.database.server import EmbeddedServer
+from tasks.settings import Installation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,6 +37,7 @@ KEEPER = """
 import sys
 from pathlib import Path
 from deployments.processes import Child, Program
+from deployments.programs import REFUSALS
 from deployments.supervisor import Supervisor
 from tasks.settings import Installation
 
@@ -43,7 +46,7 @@ supervisor = Supervisor(place, lambda text: print(text, flush=True))
 
 async def bring_up():
     command = (sys.executable, "-c", sys.argv[2])
-    program = Program("web", command, supervisor.environment, finishes=True, patience=0.3)
+    program = Program("web", command, supervisor.environment, finishes=True, refusals=REFUSALS, patience=0.3)
     await supervisor.start(Child(program, place.logs / "web.out"))
 
 supervisor.run(bring_up, lambda: None)
@@ -212,3 +215,30 @@ def test_a_long_log_is_begun_anew_and_kept_beside(tmp_path: Path) -> None:
         writer.write(b"new\n")
     assert log.read_bytes() == b"new\n"
     assert (tmp_path / "web.out.1").stat().st_size == LOG_LIMIT + 1
+
+
+REFUSING = "import sys; print('before'); print('strategy momentum_tren is unknown'); sys.exit(78)"
+
+
+def test_a_program_that_refuses_its_configuration_is_stopped_with_the_reason(tmp_path: Path) -> None:
+    """Exit 78 is told once with the last line of the output, and nothing starts it again."""
+    kept = Kept(tmp_path / "a", REFUSING)
+    assert kept.process.stdout is not None
+    said = kept.process.stdout.readline()
+    assert said.startswith("web stopped (exit 78): strategy momentum_tren is unknown; ")
+    time.sleep(1.0)
+    assert (kept.record()["restarts"], kept.record()["pid"]) == (0, None)
+    kept.process.terminate()
+    out, _ = kept.process.communicate(timeout=15)
+    assert out.splitlines() == ["stopping ...", "over"]
+
+
+def test_the_session_is_the_program_whose_refusal_counts(tmp_path: Path) -> None:
+    """Wrong usage and a refused configuration end the session for good; a failure does not, and servers always come back."""
+    made = programs(Installation(tmp_path / "data"), {})
+    assert {name: program.refusals for name, program in made.items()} == {
+        "prefect": frozenset(),
+        "worker": frozenset(),
+        "session": frozenset({2, 78}),
+        "web": frozenset(),
+    }

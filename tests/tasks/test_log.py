@@ -139,3 +139,18 @@ def test_logger_before_configure_writes_nothing_to_stdout(capsys: pytest.Capture
     log.get_logger("early").info("quiet")
     log.get_logger("early").warning("loud")
     assert capsys.readouterr().out == ""
+
+
+def test_people_read_instants_and_sides_and_nothing_twice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Microseconds and 1 or -1 are for machines; a library's own colours and repetitions are for nobody."""
+    log.configure("session", tmp_path, "info")
+    log.get_logger("x").info("order filled", bar_time=883717200000000, time=883774800000000, side=-1, lots=3)
+    logging.getLogger("lib").info("Started", extra={"color_message": "\x1b[36mStarted", "message_": 1})
+    shown = capsys.readouterr().err
+    assert "bar_time=1998-01-02T05:00:00Z" in shown
+    assert " time=1998-01-02T21:00:00Z" in shown
+    assert "side=sell" in shown
+    filled, started = lines(tmp_path)
+    assert (filled["bar_time"], filled["side"]) == (883717200000000, -1)
+    assert "color_message" not in started
+    assert "[36m" not in shown

@@ -97,3 +97,16 @@ def test_every_deployment_is_dotted_pulls_nothing_and_only_jobs_are_limited() ->
         limited = "concurrency_limit" in item
         assert limited == (item["work_pool"]["work_queue_name"] == orchestration.JOBS)
         assert item["entrypoint"] != "flows.trade_session.trade_session" or not limited
+
+
+def test_offline_no_schedule_asks_a_provider_and_the_others_stay(tmp_path: Path) -> None:
+    """The ingest is deployed switched off and the rest as configured; a later start with a connection switches it on again."""
+    schedules = shipped_settings().schedules
+    active: dict[bool, dict[str, bool]] = {}
+    for offline in (True, False):
+        document = yaml.safe_load(orchestration.deployment_file(tmp_path, schedules, offline=offline).read_text())
+        active[offline] = {
+            item["name"]: schedule["active"] for item in document["deployments"] for schedule in item.get("schedules", ())
+        }
+    assert active[True] == {"ingest": False, "backtest": True, "daily-report": True}
+    assert active[False] == {"ingest": True, "backtest": True, "daily-report": True}
