@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +14,7 @@ import pytest
 
 from deployments.cli import main
 from deployments.doctor import examine
+from deployments.lock import UpLock
 from tasks.settings import DEFAULT_CONFIGURATION, Installation
 from tasks.system_database import embedded_server
 
@@ -118,6 +121,29 @@ def test_a_session_on_a_file_trades_to_its_end(capsys: pytest.CaptureFixture[str
     assert expected["fills"] == 1
     assert expected["ledger_sha256"] in told
     assert expected["equity_sha256"] in told
+
+
+def test_a_session_beside_the_one_of_up_exits_7_and_names_what_ends_it(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, data: Path
+) -> None:
+    """The same session twice: the second says that ./pi5 down ends the first, which up runs."""
+    lines = [f"2020-01-{day:02}T05:00:00+00:00,SPY,{day}.0,{day}.5,{day - 1}.5,{day}.25,1000000" for day in (6, 7, 8, 9, 10)]
+    file = tmp_path / "slow.csv"
+    file.write_text("\n".join(["time,symbol,open,high,low,close,volume", *lines, ""]))
+    argv = ("trade", "buy_and_hold", "--symbols", "SPY", "--feed", f"replay:{file}", "--speed", "0.01")
+    first = subprocess.Popen([sys.executable, "-m", "deployments.cli", *argv], stderr=subprocess.PIPE, text=True)
+    (data / "run").mkdir(exist_ok=True)
+    lock = UpLock(data / "run")
+    lock.acquire()
+    try:
+        assert first.stderr is not None
+        assert any("session trading" in line for line in first.stderr)
+        assert main(argv) == 7
+        assert "./pi5 down" in capsys.readouterr().err.splitlines()[-1]
+    finally:
+        lock.release()
+        first.kill()
+        first.communicate()
 
 
 def test_logs_show_lines_for_machines_as_lines_for_people(capsys: pytest.CaptureFixture[str], data: Path) -> None:
