@@ -5,8 +5,7 @@ from typing import Any
 from prefect import Task
 from prefect.client.schemas.objects import State, TaskRun
 
-from tasks import ingest_job
-from tasks.database.connection import UNAVAILABLE
+from tasks import ingest_job, jobs
 
 JITTER = 0.5
 """The share by which a wait varies, so that tasks that failed together do not come back together."""
@@ -21,4 +20,4 @@ def provider_failed(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> 
 
 def database_away(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
     """Whether a step failed because the database was away; it may be back."""
-    return isinstance(state.result(raise_on_failure=False), UNAVAILABLE)
+    return jobs.is_database_away(state.result(raise_on_failure=False))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from domain.errors import TradingError
 from tasks.backtest import BacktestRequest, run_backtest
+from tasks.database.connection import UNAVAILABLE
 from tasks.database.results import save_backtest
 from tasks.report import DailyReport, daily_report
 from tasks.session_plan import Wishes
@@ -49,6 +50,11 @@ def attempt[**P, R](step: Callable[P, R], *given: P.args, **named: P.kwargs) -> 
         return step(*given, **named)
     except TradingError as error:
         return error
+
+
+def is_database_away(error: object) -> bool:
+    """Whether a step failed because the database did not answer, which may pass."""
+    return isinstance(error, UNAVAILABLE)
 
 
 def dashboard_url() -> str:
