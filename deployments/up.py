@@ -108,6 +108,7 @@ class BringUp:
         """
         await _until(self._orchestrator.answers)
         await asyncio.to_thread(self._orchestrator.prepare)
+        await asyncio.to_thread(self._orchestrator.settle_jobs)
         if self._offline:
             # What a schedule made due while the machine was off would ask a provider as soon as there is a worker.
             await asyncio.to_thread(self._orchestrator.skip_due, INGEST)

@@ -214,6 +214,18 @@ class Orchestrator:
                 found.setdefault(str(line["task_run_id"]), failed[2])
         return found
 
+    def settle_jobs(self) -> int:
+        """Give the jobs a final state that an ended worker left running, for each holds the place of the next; return how many.
+
+        To be called while there is no worker.
+        """
+        left = {"state": {"type": {"any_": ["RUNNING", "PENDING", "CANCELLING"]}}}
+        body = {"work_pool_queues": {"name": {"any_": [JOBS]}}, "flow_runs": left, "limit": _LINES}
+        runs = [run["id"] for run in self._request("POST", "/flow_runs/filter", body)]
+        for flow_run in runs:
+            self.set_state(flow_run, "CRASHED", "its worker ended")
+        return len(runs)
+
     def skip_due(self, deployment: str) -> int:
         """Cancel the runs of ``deployment`` that its schedule has made due already or within two minutes; return how many."""
         soon = (datetime.now(UTC) + _SOON).isoformat()

@@ -13,10 +13,11 @@ from prefect.client.schemas.actions import DeploymentScheduleCreate
 from prefect.client.schemas.schedules import IntervalSchedule
 from prefect.runtime import flow_run
 from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
+from prefect.states import Running
 from prefect.types import DateTime
 
 from domain.errors import ProviderError
-from tasks.orchestration import Orchestrator
+from tasks.orchestration import JOBS, POOL, SESSIONS, Orchestrator
 
 pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_server")]
 
@@ -73,3 +74,20 @@ async def test_due_slots_are_cancelled_and_later_ones_and_requests_stay() -> Non
             kind = "asked for" if run.id == asked.id else "due" if run.expected_start_time < now else "coming"
             states[kind].add(str(run.state.name))
     assert states == {"due": {"Cancelled"}, "coming": {"Scheduled"}, "asked for": {"Scheduled"}}
+
+
+async def test_jobs_of_an_ended_worker_give_up_their_place_and_sessions_do_not() -> None:
+    """A job that was running when its worker ended is Crashed at the next start, so that the next one need not wait for it."""
+    await asyncio.to_thread(orchestrator().prepare)
+    states: dict[str, str] = {}
+    async with get_client() as client:
+        runs = {}
+        for queue in (JOBS, SESSIONS):
+            made = await client.create_deployment(
+                await client.create_flow(job), f"left-{queue}", work_pool_name=POOL, work_queue_name=queue
+            )
+            runs[queue] = await client.create_flow_run_from_deployment(made, state=Running())
+        assert await asyncio.to_thread(orchestrator().settle_jobs) == 1
+        for queue, run in runs.items():
+            states[queue] = str((await client.read_flow_run(run.id)).state_type).rpartition(".")[2]
+    assert states == {JOBS: "CRASHED", SESSIONS: "RUNNING"}
