@@ -7,8 +7,7 @@ never fills an order; a broker does, simulated or real.
 from __future__ import annotations
 
 import hashlib
-from base64 import b32encode
-from math import inf
+from math import inf, nan
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -45,7 +44,7 @@ from domain.rules.sizing import Size, size
 from domain.run import NO_LIMITS, Assignment, RunSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from domain.commands import AnyCommand
     from domain.events import JournalEvent, MarketEvent
@@ -56,12 +55,16 @@ type BrokerEvent = OrderAccepted | OrderRejected | OrderFilled | OrderCancelled 
 
 _AGAIN = {breach.code for breach in (Breach.MISSING_INPUT, Breach.DAILY_LOSS_LIMIT, Breach.MAX_DRAWDOWN, Breach.HALTED)}
 
+_BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
+_BASE32_PAIRS = [first + second for first in _BASE32 for second in _BASE32]
+
 
 def client_order_id(account: str, strategy: str, symbol: str, bar_time: int, ordinal: int, leg: str) -> str:
     """Return the id that this decision has on every machine and in every life: no clock, no chance, at most 40 characters."""
     key = "\x1f".join((account, strategy, symbol, str(bar_time), str(ordinal), leg))
-    digest = b32encode(hashlib.sha256(key.encode()).digest()[:15]).decode().lower()  # 15 bytes make 24 characters
-    return f"r1-{strategy[:6]}-{digest[:20]}"
+    digits = int.from_bytes(hashlib.sha256(key.encode()).digest()[:13]) >> 4  # the 100 bits of 20 base32 characters
+    pairs = [_BASE32_PAIRS[digits >> shift & 1023] for shift in range(90, -10, -10)]
+    return f"r1-{strategy[:6]}-{''.join(pairs)}"
 
 
 class Engine:
@@ -219,11 +222,17 @@ class Engine:
         out.append(marked)
         if self._watch is not before:
             self._report_breaches(before, event.time, out)
+        targets = self._targets.on_close(event)
+        if targets or self._deferred:
+            self._decide(event, targets or [nan] * len(bars), out)
+
+    def _decide(self, event: BarsClosed, targets: Sequence[float], out: list[JournalEvent]) -> None:
+        """Take the targets that changed, withdraw what they replace, and order what is due."""
         due = []
-        standing = self.standing
-        for bar, target in zip(bars, self._targets.on_close(event), strict=True):
+        bar_time = self.bar_time
+        for bar, target in zip(event.bars, targets, strict=True):
             symbol = bar.symbol
-            if target == target and target != standing.get(symbol, 0.0):  # noqa: PLR0124 - not NaN
+            if target == target and target != self.standing.get(symbol, 0.0):  # noqa: PLR0124 - not NaN
                 assignment = self._assignments[symbol]
                 self._emit(SignalRaised(event.time, bar_time, symbol, assignment.strategy_name, target), out)
                 order = self._open_order(symbol)

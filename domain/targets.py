@@ -29,7 +29,7 @@ class TargetSource(Protocol):
         ...
 
     def on_close(self, event: BarsClosed) -> Sequence[float]:
-        """Return one target for each bar of ``event``; NaN where what stands shall stand."""
+        """Return one target for each bar of ``event``, NaN where what stands shall stand; nothing where all of it shall."""
         ...
 
     def observe(self, event: BarsClosed) -> None:
@@ -49,8 +49,8 @@ class ComputedTargets:
     """Targets computed once over a history that is known; strategies see nothing later, so a stream gives the same."""
 
     def __init__(self, spec: RunSpec, history: History) -> None:
-        self._targets = {
-            assignment.symbol: iter(targets.tolist())
+        self._next = {
+            assignment.symbol: iter(targets.tolist()).__next__
             for assignment, targets in zip(spec.assignments, target_arrays(spec, history), strict=True)
         }
 
@@ -58,8 +58,11 @@ class ComputedTargets:
         """Do nothing: the splits are in the computed targets."""
 
     def on_close(self, event: BarsClosed) -> Sequence[float]:
-        """Return the computed target of each bar."""
-        return [next(self._targets[bar.symbol]) for bar in event.bars]
+        """Return the computed target of each bar; nothing where a single one stands."""
+        if len(event.bars) == 1:
+            target = self._next[event.bars[0].symbol]()
+            return (target,) if target == target else ()  # noqa: PLR0124 - not NaN
+        return [self._next[bar.symbol]() for bar in event.bars]
 
     def observe(self, event: BarsClosed) -> None:
         """Pass over the bars."""
