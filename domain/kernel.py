@@ -93,9 +93,9 @@ def simulate(spec: RunSpec, history: History, targets: Sequence[NDArray[np.float
     instruments = spec.instruments
     arguments = (
         timed.kind,
-        timed.start,
-        timed.bar,
-        timed.symbol,
+        timed.start.view(np.uint32),  # unsigned: compiled code need not look for negative places
+        timed.bar.view(np.uint32),
+        timed.symbol.view(np.uint32),
         timed.session,
         *columns,
         joined(targets),
@@ -156,9 +156,9 @@ def _kind(action: str, *, paid_later: bool) -> int:
 @numba.njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]  # numba has no types
 def _loop(  # noqa: C901, PLR0912, PLR0915 - one loop over all state is what compiles to fast code; every decision is a rule
     kind: NDArray[np.int8],
-    start: NDArray[np.int32],
-    member: NDArray[np.int32],
-    symbol_of: NDArray[np.int32],
+    start: NDArray[np.uint32],
+    member: NDArray[np.uint32],
+    symbol_of: NDArray[np.uint32],
     session_of: NDArray[np.int64],
     open_: NDArray[np.float64],
     close: NDArray[np.float64],
