@@ -257,12 +257,12 @@ def volume_limit(given: str) -> float:
 
 def speed(given: str) -> float:
     """Return bars a second, infinity for ``max``."""
-    if given == "max":
-        return math.inf
-    value = number(given)
-    if not 0.0 < value <= 1e6:
-        raise argparse.ArgumentTypeError(f"{given[:40]!r} is not allowed: bars a second above 0 and at most 1e6, or max")
-    return value
+    from tasks.session_plan import parse_speed  # noqa: PLC0415 - only this option needs what trading needs
+
+    try:
+        return parse_speed(given)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def pair(given: str) -> tuple[str, str]:

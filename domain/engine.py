@@ -35,7 +35,7 @@ from domain.events import (
 from domain.market import Side
 from domain.orders import TERMINAL, Order, Status, advance
 from domain.portfolio import Portfolio
-from domain.rules.accounting import Position, Split, apply_split, dividend_cash, split_lots, value_of
+from domain.rules.accounting import Split, apply_split, dividend_cash, split_lots, value_of
 from domain.rules.costs import cost_rate
 from domain.rules.fills import Reason
 from domain.rules.limits import UNWATCHED, Breach, Watch, watch
@@ -458,6 +458,3 @@ class Engine:
             del self.working[order.symbol]
         else:
             self.working[order.symbol] = order
-
-
-__all__ = ["BrokerEvent", "Engine", "Position", "client_order_id"]

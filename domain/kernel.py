@@ -64,7 +64,7 @@ class KernelResult:
     Fills: ``fill_bar`` (bar number), ``fill_side``, ``fill_lots``, ``fill_price``, ``fill_fee``, ``fill_reason``. Refusals:
     ``refused_bar``, ``refused_lots``, ``refused_breach``, ``refused_value``, ``refused_bound``. One ``equity`` and ``cash`` for
     each group of bars that closed together, dated by ``Schedule.closing_bars``. ``held_bars`` counts bars that hold at their
-    close, ``volume_limited`` fills that volume cut short; ``flows`` is cash from dividends.
+    close, ``volume_limited`` fills that volume cut short.
     """
 
     fill_bar: NDArray[np.int64]
@@ -82,7 +82,6 @@ class KernelResult:
     cash: NDArray[np.float64]
     held_bars: int
     volume_limited: int
-    flows: float
     drawdown_breached: bool
 
 
@@ -204,7 +203,7 @@ def _loop(  # noqa: C901, PLR0912, PLR0915 - one loop over all state is what com
     equity_curve, cash_curve = np.empty(closes), np.empty(closes)
     fills = refusals = closings = held_bars = volume_limited = waiting = 0
 
-    cash, equity, flows, complete = initial_cash, initial_cash, 0.0, True
+    cash, equity, complete = initial_cash, initial_cash, True
     state = Watch(-1, initial_cash, initial_cash, 0, 0, -np.inf)
 
     for group in range(groups):
@@ -232,7 +231,6 @@ def _loop(  # noqa: C901, PLR0912, PLR0915 - one loop over all state is what com
                                     waiting -= 1
                         elif action_kind[action] == _PAYMENT:
                             cash += receivable[action_key[action]]
-                            flows += receivable[action_key[action]]
                             receivable[action_key[action]] = 0.0
                         elif lots[s] != 0:
                             paid = dividend_cash(lots[s], value, lots_per_unit[s])
@@ -240,7 +238,6 @@ def _loop(  # noqa: C901, PLR0912, PLR0915 - one loop over all state is what com
                                 receivable[action_key[action]] = paid
                             else:
                                 cash += paid
-                                flows += paid
                         action = action_next[action]
             if waiting == 0:
                 continue
@@ -365,7 +362,6 @@ def _loop(  # noqa: C901, PLR0912, PLR0915 - one loop over all state is what com
         cash_curve,
         held_bars,
         volume_limited,
-        flows,
         state.drawdown_breach != 0,
         complete,
     )

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from tasks.database.connection import Database
     from tasks.settings import StrategyEntry
 
-_DEFAULTS = (5.0, 0.0, 100_000.0)
-"""Commission and slippage in basis points, and the initial cash, where no configuration is named."""
+DEFAULT_CASH = 100_000.0
+"""The initial cash where no configuration is named."""
 
 MOST_BARS: Final = 50_000_000
 """A run is not begun with more than this: their columns alone take 2.4 GB."""
@@ -75,17 +75,17 @@ def assemble(
         loaded = _stored(database, wanted, timeframe or Timeframe.parse("1d"), dates, asset_class, now)
     _check_size(loaded.history.size, most_bars)
     choices = _own_symbols(choices, loaded)
-    standing = (
-        (settings.costs.commission_bps, settings.costs.slippage_bps, settings.session.initial_cash) if settings else _DEFAULTS
-    )
-    commission = standing[0] if request.commission_bps is None else request.commission_bps
-    slippage = standing[1] if request.slippage_bps is None else request.slippage_bps
+    costs, cash = (settings.costs.rates(), settings.session.initial_cash) if settings else (Costs(), DEFAULT_CASH)
+    if request.commission_bps is not None:
+        costs = costs._replace(commission_rate=request.commission_bps / 1e4)
+    if request.slippage_bps is not None:
+        costs = costs._replace(slippage_rate=request.slippage_bps / 1e4)
     spec = RunSpec(
         _assignments(choices),
         loaded.history.instruments,
         loaded.history.timeframe,
-        standing[2] if request.cash is None else float(request.cash),
-        Costs(commission / 1e4, slippage / 1e4),
+        cash if request.cash is None else float(request.cash),
+        costs,
         (settings or shipped_settings()).risk_management.limits() if request.limits else None,
         request.volume_limit,
     )

@@ -134,6 +134,10 @@ def _configuration(spec: RunSpec, feed: str, account: str) -> str:
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
 
+FASTEST = 1e6
+"""The largest number of bars a second that is paced at all."""
+
+
 def parse_speed(text: str) -> float:
     """Return ``N`` or ``max`` as bars a second; raise InputError for anything else."""
     if text == "max":
@@ -142,6 +146,6 @@ def parse_speed(text: str) -> float:
         speed = float(text)
     except ValueError:
         speed = math.nan
-    if not 0.0 < speed < math.inf:
-        raise InputError(f"speed {text[:20]!r} is not allowed: a number of bars a second above 0, or max")
+    if not 0.0 < speed <= FASTEST:
+        raise InputError(f"speed {text[:20]!r} is not allowed: bars a second above 0 and at most 1e6, or max")
     return speed
