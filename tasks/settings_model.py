@@ -5,8 +5,6 @@ Each field says in ``Allowed`` what a person may write; ``tasks.settings`` puts 
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -278,14 +276,3 @@ class Settings(BaseSettings):
     def enabled(self) -> tuple[StrategyEntry, ...]:
         """The strategies that trade, in the order of the file."""
         return tuple(entry for entry in self.strategies if entry.enabled)
-
-    def trading_sha256(self) -> str:
-        """Return the hash of what fixes a session's decisions: not its speed, the logs or the schedules."""
-        decisive = {
-            "strategies": [entry.model_dump(mode="json") for entry in self.enabled],
-            "risk_management": self.risk_management.model_dump(mode="json"),
-            "costs": self.costs.model_dump(mode="json"),
-            "broker": self.broker.model_dump(mode="json"),
-            "session": self.session.model_dump(mode="json", exclude={"speed"}),
-        }
-        return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()

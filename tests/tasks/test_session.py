@@ -238,6 +238,17 @@ def test_plans_of_the_same_decisions_have_the_same_configuration_whatever_the_sp
     assert slow.configuration == fast.configuration != rich.configuration
 
 
+def test_a_run_is_continued_when_its_logs_changed_and_not_when_a_limit_did(database: Database, configuration: Path) -> None:
+    """Pace, logs and schedules decide nothing; a limit does."""
+
+    def planned(**environment: str) -> str:
+        return plan_session(load_settings(configuration, environment), database).configuration
+
+    same = {"PI5__SESSION__SPEED": "max", "PI5__SYSTEM__LOG_LEVEL": "debug", "PI5__SCHEDULES__INGEST": "off"}
+    assert planned() == planned(**same)
+    assert planned() != planned(PI5__RISK_MANAGEMENT__MAX_DRAWDOWN="0.123")
+
+
 def test_run_goes_on_with_the_bars_it_began_with_though_more_came_meanwhile(database: Database, tmp_path: Path) -> None:
     """Bars loaded between a stop and a restart belong to the next run: the ledger stays that of the first bars."""
     bars = sessions.write_bars(tmp_path / "bars.csv", 60)

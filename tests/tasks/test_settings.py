@@ -345,14 +345,6 @@ def test_variable_of_wrong_type_or_name_is_refused_by_its_name(config: Path, nam
     assert says in message
 
 
-def test_hash_of_the_trading_part_ignores_speed_logs_and_schedules(config: Path) -> None:
-    """A session resumes when only its pace or its logs changed, and not when a limit did."""
-    base = load(config, risk("0.5")).trading_sha256()
-    same = {"PI5__SESSION__SPEED": "max", "PI5__SYSTEM__LOG_LEVEL": "debug", "PI5__SCHEDULES__INGEST": "off"}
-    assert load(config, risk("0.5"), same).trading_sha256() == base
-    assert load(config, risk("0.4")).trading_sha256() != base
-
-
 def test_own_file_of_the_installation_is_read_where_it_is_there(tmp_path: Path) -> None:
     """Without a path the file in PI5_DATA counts, and its absence means the shipped one."""
     environment = {"PI5_DATA": str(tmp_path)}
