@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -155,6 +155,7 @@ class Bars:
     """Bars of one symbol as columns of equal length, in time order.
 
     ``time`` is int64 UTC microseconds of the bars' starts; the others are float64, ``volume`` with NaN for unknown.
+    ``calendar`` is that of the instrument.
     """
 
     symbol: str
@@ -165,6 +166,7 @@ class Bars:
     low: NDArray[np.float64]
     close: NDArray[np.float64]
     volume: NDArray[np.float64]
+    calendar: str = field(default="XNYS", kw_only=True)
 
     def __len__(self) -> int:
         return len(self.time)
@@ -180,6 +182,7 @@ class Bars:
             self.low[start:stop],
             self.close[start:stop],
             self.volume[start:stop],
+            calendar=self.calendar,
         )
 
     def bar(self, index: int) -> Bar:
@@ -195,7 +198,7 @@ class Bars:
         )
 
     @classmethod
-    def empty(cls, symbol: str, timeframe: Timeframe) -> Bars:
+    def empty(cls, symbol: str, timeframe: Timeframe, calendar: str = "XNYS") -> Bars:
         """Return no bars of ``symbol``."""
         none = np.empty(0, np.float64)
-        return cls(symbol, timeframe, np.empty(0, np.int64), none, none, none, none, none)
+        return cls(symbol, timeframe, np.empty(0, np.int64), none, none, none, none, none, calendar=calendar)

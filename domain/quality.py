@@ -123,6 +123,7 @@ class Series:
             rows.low[row],
             rows.close[row],
             rows.volume[row],
+            calendar=self.instrument.calendar,
         )
 
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from domain.adjustment import adjust_forward
 from domain.market import Bars
 from domain.strategy import checked_target
-from domain.timeline import adjust_forward
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,7 +73,10 @@ class StreamedTargets:
     """Targets from strategies that see each bar as it closes, as in live trading."""
 
     def __init__(self, spec: RunSpec) -> None:
-        self._series = {assignment.symbol: _Series(assignment, spec.timeframe) for assignment in spec.assignments}
+        self._series = {
+            assignment.symbol: _Series(assignment, spec.timeframe, instrument.calendar)
+            for assignment, instrument in zip(spec.assignments, spec.instruments, strict=True)
+        }
 
     def on_open(self, event: BarsOpened) -> None:
         """Adjust what follows for the splits before these bars."""
@@ -97,10 +100,11 @@ class StreamedTargets:
 class _Series:
     """The bars of one symbol since the run's first, adjusted forward, in arrays that grow."""
 
-    def __init__(self, assignment: Assignment, timeframe: Timeframe) -> None:
+    def __init__(self, assignment: Assignment, timeframe: Timeframe, calendar: str) -> None:
         self.factor = 1.0
         self._assignment = assignment
         self._timeframe = timeframe
+        self._calendar = calendar
         self._count = 0
         self._time: NDArray[np.int64] = np.empty(512, np.int64)
         self._prices: NDArray[np.float64] = np.empty((5, 512))
@@ -119,5 +123,5 @@ class _Series:
         strategy = self._assignment.strategy
         first = 0 if strategy.recursive else max(0, self._count - strategy.lookback)
         window = slice(first, self._count)
-        bars = Bars(self._assignment.symbol, self._timeframe, self._time[window], *self._prices[:, window])
+        bars = Bars(self._assignment.symbol, self._timeframe, self._time[window], *self._prices[:, window], calendar=self._calendar)
         return float(checked_target(strategy, bars)[-1])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final
 
@@ -171,42 +171,6 @@ def merged(actions: Iterable[CorporateAction]) -> tuple[CorporateAction, ...]:
 
 def _first_bar(dates: NDArray[np.int64], date: str) -> int:
     return int(np.searchsorted(dates, np.datetime64(date, "D").astype(np.int64)))
-
-
-def adjust_forward(history: History) -> tuple[Bars, ...]:
-    """Return the bars as strategies see them: prices x, volume / the cumulative split factor since the first bar.
-
-    Bar i depends on nothing later; the first bar is as it was traded.
-    """
-    effective = actions_by_bar(history)
-    adjusted, offset = [], 0
-    for bars in history.bars:
-        splits = [
-            (number - offset, action.value)
-            for number in sorted(effective)
-            if offset <= number < offset + len(bars)
-            for action in effective[number]
-            if action.action == "split"
-        ]
-        adjusted.append(_adjusted(bars, splits))
-        offset += len(bars)
-    return tuple(adjusted)
-
-
-def _adjusted(bars: Bars, splits: list[tuple[int, float]]) -> Bars:
-    if not splits:
-        return bars
-    factor = np.ones(len(bars))
-    for index, ratio in splits:
-        factor[index:] *= ratio
-    return replace(
-        bars,
-        open=bars.open * factor,
-        high=bars.high * factor,
-        low=bars.low * factor,
-        close=bars.close * factor,
-        volume=bars.volume / factor,
-    )
 
 
 def market_events(history: History, waiting: Sized | None = None) -> Iterator[BarsOpened | BarsClosed]:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from domain.adjustment import adjust_forward
 from domain.errors import DataError, InputError
 from domain.market import AssetClass, Instrument
 from domain.quality import FLAGGED, FUTURE, MISSING, iso
 from domain.sessions import session_dates, within
-from domain.timeline import History, adjust_forward, merged
+from domain.timeline import History, merged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 import numba
 import numpy as np
-import pytest
 from generated import runs
-from histories import DAILY, HOURLY, MONDAY, history, market, real_bars
+from histories import DAILY, HOURLY, MONDAY, history, market
 from hypothesis import HealthCheck, given, settings
 
 from domain.events import BarsClosed, BarsOpened
 from domain.market import DAY, HOUR, MINUTE, AssetClass, CorporateAction
-from domain.timeline import actions_by_bar, adjust_forward, market_events
+from domain.timeline import actions_by_bar, market_events
 
 if TYPE_CHECKING:
     from domain.run import RunSpec
@@ -159,45 +158,6 @@ def test_actions_come_with_the_opening_they_precede() -> None:
     split = CorporateAction("AAA", "2021-03-03", "split", 2.0)
     opened = [event for event in market_events(history(market("AAA", [1] * 3), actions=[split])) if isinstance(event, BarsOpened)]
     assert [event.actions for event in opened] == [(), (), (split,)]
-
-
-# What strategies see
-
-
-def test_prices_are_adjusted_forward_by_every_split_so_far() -> None:
-    """2 for 1 on bar 2, 3 for 1 on bar 4: prices x 1, 1, 2, 2, 6; volumes divided by it; the first bar is as traded."""
-    splits = [CorporateAction("AAA", "2021-03-03", "split", 2.0), CorporateAction("AAA", "2021-03-05", "split", 3.0)]
-    past = history(market("AAA", [60, 60, 30, 30, 10], volume=[6, 6, 12, 12, 36]), actions=splits)
-    (seen,) = adjust_forward(past)
-    for column in (seen.open, seen.high, seen.low, seen.close):
-        assert column.tolist() == [60.0] * 5
-    assert seen.volume.tolist() == [6.0] * 5
-    assert past.bars[0].close.tolist() == [60.0, 60.0, 30.0, 30.0, 10.0]
-
-
-def test_dividends_do_not_adjust_what_strategies_see() -> None:
-    """Only splits do."""
-    past = history(market("AAA", [60, 59, 58]), actions=[CorporateAction("AAA", "2021-03-02", "dividend", 1.0)])
-    assert adjust_forward(past)[0].close.tolist() == [60.0, 59.0, 58.0]
-
-
-def test_a_bar_seen_depends_on_nothing_later() -> None:
-    """Cut before the second split, the first bars are the same."""
-    splits = [CorporateAction("AAA", "2021-03-02", "split", 2.0), CorporateAction("AAA", "2021-03-04", "split", 0.1)]
-    bars = market("AAA", [60, 30, 31, 310, 311])
-    whole = adjust_forward(history(bars, actions=splits))[0]
-    part = adjust_forward(history(bars.slice(0, 3), actions=splits))[0]
-    assert whole.close[:3].tolist() == part.close.tolist() == [60.0, 60.0, 62.0]
-
-
-def test_real_split_of_apple_leaves_no_jump() -> None:
-    """7 for 1 on 2014-06-09: raw 645.57 to 93.70, seen 645.57 to 655.9."""
-    (apple,) = [one for one in real_bars("equity_1d") if one.symbol == "AAPL"]
-    (seen,) = adjust_forward(history(apple, actions=[CorporateAction("AAPL", "2014-06-09", "split", 7.0)]))
-    day = int(np.datetime64("2014-06-09").astype("datetime64[us]").astype(np.int64))
-    at = int(np.searchsorted(apple.time, day))
-    assert apple.close[at] / apple.close[at - 1] < 0.2
-    assert seen.close[at] / seen.close[at - 1] == pytest.approx(1.016, abs=0.001)
 
 
 def test_history_knows_its_size_and_ends() -> None:
