@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Self
 
-__all__ = ["Bars", "Between", "Exits", "Search", "Series", "Strategy", "checked_target", "require"]
+__all__ = ["Bars", "Between", "Exits", "Search", "Series", "Strategy", "checked_target", "last_target", "require"]
 
 type Series = NDArray[np.float64]
 """Values aligned with bars, NaN where there is none."""
@@ -62,9 +62,11 @@ class Strategy:
 
     @property
     def recursive(self) -> bool:
-        """Whether an indicator remembers every bar since the first (EMA, RSI); such a strategy always sees the whole run.
+        """Whether the strategy remembers every bar since the first, by indicators that do (EMA, RSI) or by itself.
 
-        False promises decisions equal to the bit from the last ``lookback`` bars alone.
+        False promises decisions equal to the bit from the last ``lookback`` bars alone. True promises the same once the
+        recursive functions of ``domain.indicators`` have their memory: live, a strategy that calls some of them sees its last
+        ``lookback`` bars, and their values as from the run's first bar. One that calls none always sees the whole run.
         """
         return True
 
@@ -119,23 +121,46 @@ def checked_target(strategy: Strategy, bars: Bars) -> Series:
     The strategy sees the bars read-only. Raise DataError, naming strategy, symbol and reason, where it fails or returns
     anything else; a caller drops the whole answer, never a part of it.
     """
-    who = f"strategy {strategy.strategy_name()} on {bars.symbol}"
-    try:
-        target = strategy.target(_read_only(bars))
-    except TradingError:
-        raise
-    except Exception as error:
-        raise DataError(f"{who} failed: {type(error).__name__}: {error}") from error
-    if type(target) is not np.ndarray or target.dtype != np.float64:
-        given = f"array of {target.dtype}" if isinstance(target, np.ndarray) else type(target).__name__
-        raise DataError(f"{who} must return a numpy array of float64, got {given}")
-    if target.shape != (len(bars),):
-        raise DataError(f"{who} must return one target for each of {len(bars)} bars, got shape {target.shape}")
+    target = _answer(strategy, _read_only(bars))
     refused = ~((np.abs(target) <= 1.0) | np.isnan(target))
     if refused.any():
         first = int(refused.argmax())
-        raise DataError(f"{who} must return targets from -1 to 1 or NaN, got {target[first]:g} at bar {first}")
+        raise _out_of_range(strategy, bars, target[first], first)
     return target
+
+
+def last_target(strategy: Strategy, bars: Bars) -> float:
+    """Return the last of ``strategy.target(bars)``, NaN or in [-1, 1], for bars that are read-only already; raise DataError.
+
+    The targets before it were looked at when they were the last.
+    """
+    target = float(_answer(strategy, bars)[-1])
+    if abs(target) > 1.0:
+        raise _out_of_range(strategy, bars, target, len(bars) - 1)
+    return target
+
+
+def _answer(strategy: Strategy, bars: Bars) -> Series:
+    try:
+        target = strategy.target(bars)
+    except TradingError:
+        raise
+    except Exception as error:
+        raise DataError(f"{_who(strategy, bars)} failed: {type(error).__name__}: {error}") from error
+    if type(target) is not np.ndarray or target.dtype != np.float64:
+        given = f"array of {target.dtype}" if isinstance(target, np.ndarray) else type(target).__name__
+        raise DataError(f"{_who(strategy, bars)} must return a numpy array of float64, got {given}")
+    if target.shape != (len(bars),):
+        raise DataError(f"{_who(strategy, bars)} must return one target for each of {len(bars)} bars, got shape {target.shape}")
+    return target
+
+
+def _out_of_range(strategy: Strategy, bars: Bars, target: float, index: int) -> DataError:
+    return DataError(f"{_who(strategy, bars)} must return targets from -1 to 1 or NaN, got {target:g} at bar {index}")
+
+
+def _who(strategy: Strategy, bars: Bars) -> str:
+    return f"strategy {strategy.strategy_name()} on {bars.symbol}"
 
 
 def _read_only(bars: Bars) -> Bars:

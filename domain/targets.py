@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from domain.adjustment import adjust_forward
+from domain.indicators import Memory
 from domain.market import Bars
-from domain.strategy import checked_target
+from domain.strategy import checked_target, last_target
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,6 +109,7 @@ class _Series:
         self._count = 0
         self._time: NDArray[np.int64] = np.empty(512, np.int64)
         self._prices: NDArray[np.float64] = np.empty((5, 512))
+        self._memory = Memory()
 
     def append(self, time: int, row: tuple[float, float, float, float, float]) -> None:
         """Add one bar."""
@@ -119,9 +121,12 @@ class _Series:
         self._count += 1
 
     def target(self) -> float:
-        """Return the strategy's target at the last bar; one without memory sees no more bars than it needs."""
+        """Return the strategy's target at the last bar: what it decides on the whole run, from its last bars and its memory."""
         strategy = self._assignment.strategy
-        first = 0 if strategy.recursive else max(0, self._count - strategy.lookback)
-        window = slice(first, self._count)
-        bars = Bars(self._assignment.symbol, self._timeframe, self._time[window], *self._prices[:, window], calendar=self._calendar)
-        return float(checked_target(strategy, bars)[-1])
+        return self._memory.evaluate(self._target_from, self._count, strategy.lookback, own_memory=strategy.recursive)
+
+    def _target_from(self, first: int) -> float:
+        time, prices = self._time[first : self._count], self._prices[:, first : self._count]
+        time.flags.writeable = prices.flags.writeable = False
+        bars = Bars(self._assignment.symbol, self._timeframe, time, *prices, calendar=self._calendar)
+        return last_target(self._assignment.strategy, bars)

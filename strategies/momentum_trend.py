@@ -32,4 +32,4 @@ class MomentumTrend(Strategy):
     def target(self, bars: Bars) -> Series:
         """Long above zero, flat below."""
         change = momentum(bars.close, self.period)
-        return np.select([change > 0.0, change < 0.0], [1.0, 0.0], np.nan)
+        return np.where(change > 0.0, 1.0, np.where(change < 0.0, 0.0, np.nan))

@@ -41,4 +41,4 @@ class MovingAverageCrossover(Strategy):
         """Long at the cross above, flat or short at the cross below."""
         fast, slow = self.indicators(bars).values()
         below = -1.0 if self.short else 0.0
-        return np.select([crossed_above(fast, slow), crossed_above(slow, fast)], [1.0, below], np.nan)
+        return np.where(crossed_above(fast, slow), 1.0, np.where(crossed_above(slow, fast), below, np.nan))

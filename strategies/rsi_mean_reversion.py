@@ -33,4 +33,4 @@ class RsiMeanReversion(Strategy):
     def target(self, bars: Bars) -> Series:
         """Long below the low, flat above the high."""
         strength = rsi(bars.close, self.period)
-        return np.select([strength < self.low, strength > self.high], [1.0, 0.0], np.nan)
+        return np.where(strength < self.low, 1.0, np.where(strength > self.high, 0.0, np.nan))

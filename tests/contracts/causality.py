@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from domain.errors import InputError
+from domain.indicators import Memory
 from domain.market import Bars, Timeframe
 from domain.parameters import parameters_of
 from domain.strategy import Series, Strategy, checked_target
@@ -70,6 +71,20 @@ def assert_window_decides_as_the_whole(strategy: Strategy, bars: Bars, at: Itera
         window = bars.slice(max(0, index + 1 - strategy.lookback), index + 1)
         decided = checked_target(strategy, window)[-1]
         assert _same(decided, target[index]), f"{strategy} on {bars.symbol}, bar {index}: {decided} != {target[index]}"
+
+
+def assert_streamed_decides_as_the_whole(strategy: Strategy, bars: Bars, at: Iterable[int]) -> None:
+    """Assert that bars coming one by one, as in live trading, are decided to the bit as the whole series was."""
+    target = checked_target(strategy, bars)
+    memory = Memory()
+    for index in at:
+        decided = memory.evaluate(
+            lambda first, stop=index + 1: float(checked_target(strategy, bars.slice(first, stop))[-1]),
+            index + 1,
+            strategy.lookback,
+            own_memory=strategy.recursive,
+        )
+        assert _same(decided, target[index]), f"{strategy} on {bars.symbol}, streamed bar {index}: {decided} != {target[index]}"
 
 
 def assert_blind_to_the_future(strategy: Strategy, bars: Bars, at: Iterable[int]) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from causality import (
     assert_blind_to_the_future,
+    assert_streamed_decides_as_the_whole,
     assert_window_decides_as_the_whole,
     bars_of,
     sample,
@@ -20,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.errors import InputError
-from domain.indicators import sma
+from domain.indicators import ema, sma
 from domain.market import Bars, Timeframe
 from domain.parameters import parameters_of
 from domain.strategy import Series, Strategy, checked_target
@@ -65,6 +66,15 @@ def test_strategy_decides_on_its_window_as_on_all_real_bars(cls: type[Strategy])
 
 
 @every_strategy
+def test_strategy_decides_bar_by_bar_as_on_all_real_bars(cls: type[Strategy]) -> None:
+    """Live, with indicators that remember, decides what the back-test decided, from any bar of a restart on."""
+    for strategy in variants(cls):
+        for bars in REAL:
+            restart = min(strategy.lookback + 100, len(bars) - 300)
+            assert_streamed_decides_as_the_whole(strategy, bars, range(restart, restart + 300))
+
+
+@every_strategy
 def test_strategy_sees_no_bar_of_the_future(cls: type[Strategy]) -> None:
     """Cutting real bars off at the end leaves every earlier target and indicator equal to the bit."""
     for strategy in variants(cls):
@@ -82,6 +92,7 @@ def test_strategy_keeps_the_contract_on_ties(cls: type[Strategy], closes: list[f
         target = checked_target(strategy, bars)
         at = sample(target, every=37)
         assert_blind_to_the_future(strategy, bars, at[::5])
+        assert_streamed_decides_as_the_whole(strategy, bars, range(len(bars)))
         if not strategy.recursive:
             assert_window_decides_as_the_whole(strategy, bars, at)
 
@@ -196,6 +207,22 @@ class RunningSum(Strategy):
         total = np.cumsum(bars.close)
         average = np.append([np.nan, np.nan], total[2:] - np.append(0.0, total[:-3])[: max(0, len(bars) - 2)])[: len(bars)] / 3.0
         return np.where(average > np.append(np.nan, average[:-1]), 1.0, 0.0)
+
+
+@dataclass(frozen=True)
+class SecretMemory(Strategy):
+    """Hold the asset above the average of its highest close ever and an indicator that remembers."""
+
+    def target(self, bars: Bars) -> Series:
+        """Remember by itself beside an indicator, which lookback and recursive do not admit."""
+        return np.where(bars.close > (np.maximum.accumulate(bars.close) + ema(bars.close, 20)) / 2.0, 1.0, 0.0)
+
+
+def test_memory_outside_the_indicators_is_caught() -> None:
+    """A strategy that remembers more than its lookback, in a way the indicators cannot know, fails the streamed check."""
+    bars = made_up([200.0, *([100.0, 120.0] * 400)])
+    with pytest.raises(AssertionError, match="streamed bar"):
+        assert_streamed_decides_as_the_whole(SecretMemory(), bars, range(len(bars)))
 
 
 @pytest.mark.parametrize("planted", [Clairvoyant(), ScaledByTheEnd()], ids=lambda planted: type(planted).__name__)

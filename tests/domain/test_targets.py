@@ -100,6 +100,27 @@ def test_computed_targets_need_nothing_from_an_opening() -> None:
             assert list(source.on_close(event)) == [0.06]
 
 
+class Meddling(Closes):
+    """Writes into the bars it is shown."""
+
+    def target(self, bars: Bars) -> Series:
+        """Change the past."""
+        bars.close[0] = 1.0
+        return super().target(bars)
+
+
+def test_streamed_strategy_cannot_change_its_bars() -> None:
+    """They are shown read-only, as in a back-test."""
+    with pytest.raises(DataError, match="read-only"):
+        streamed(history(market("AAA", [2, 3])), Meddling())
+
+
+def test_streamed_target_out_of_range_is_refused_by_name() -> None:
+    """As over a whole history."""
+    with pytest.raises(DataError, match="on AAA must return targets from -1 to 1 or NaN, got 2 at bar 1"):
+        streamed(history(market("AAA", [1, 2_000, 3])), Closes())
+
+
 def test_a_target_out_of_range_is_refused_by_name() -> None:
     """The strategy, the symbol, the value and the bar are in the message."""
     past = history(market("AAA", [1, 2, 3]))

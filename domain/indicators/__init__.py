@@ -7,43 +7,20 @@ and come from TA-Lib. Arguments are float64 arrays in time order and a length in
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import sys
-from importlib.machinery import PathFinder
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
+
+from domain.indicators.memory import Memory, recursive
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     type Series = NDArray[np.float64]
 
+__all__ = ["Memory", "crossed_above", "ema", "momentum", "rsi", "sma"]
+
 _BLOCK: Final = 8192  # outputs added up at a time: accumulator and inputs stay in the first-level cache
-
-
-def _load_talib() -> Any:
-    """Return TA-Lib's extension module without its package, which imports pandas (a second, 80 MB) only to accept frames."""
-    if "pandas" in sys.modules or "talib" in sys.modules:
-        return importlib.import_module("talib").func
-    package = importlib.util.find_spec("talib")
-    locations = package.submodule_search_locations if package else None
-    spec = PathFinder.find_spec("talib._ta_lib", locations)
-    if spec is None or spec.loader is None:
-        raise ModuleNotFoundError("TA-Lib is not installed: build the environment with ./pi5", name="talib")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["pandas"] = None  # type: ignore[assignment] # looks absent while the extension asks for it
-    try:
-        spec.loader.exec_module(module)
-    finally:
-        del sys.modules["pandas"]
-    sys.modules[spec.name] = module  # a later import of the package builds on this one
-    module._ta_initialize()  # noqa: SLF001 what the package does when imported
-    return module
-
-
-_talib: Final = _load_talib()
 
 
 def sma(values: Series, length: int) -> Series:
@@ -68,13 +45,13 @@ def momentum(values: Series, length: int) -> Series:
 
 def ema(values: Series, length: int) -> Series:
     """Return the exponential moving average with weight 2 / (length + 1), seeded with the mean of the first ``length``."""
-    result: Series = _talib.EMA(values, length)
+    result: Series = recursive("EMA", (values,), length)[0]
     return result
 
 
 def rsi(values: Series, length: int) -> Series:
     """Return Wilder's relative strength index, 0 to 100, for ``length`` >= 2; 0 where no value ever moved."""
-    result: Series = _talib.RSI(values, length)
+    result: Series = recursive("RSI", (values,), length)[0]
     return result
 
 
