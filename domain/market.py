@@ -19,6 +19,7 @@ SECOND: Final = 1_000_000
 MINUTE: Final = 60 * SECOND
 HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
+WEEK: Final = 7 * DAY
 """Durations in microseconds, the unit of every time in the domain."""
 
 _PAIR = re.compile(r"[A-Z0-9]+[-/]([A-Z]{3,5})|[A-Z]{3}([A-Z]{3})(?:=X)?")
@@ -43,7 +44,7 @@ class Side(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Timeframe:
-    """The length of a bar. ``1d`` is a session of the instrument's calendar, not 24 hours."""
+    """The length of a bar. ``1d`` is a session of the instrument's calendar, not 24 hours; ``1w`` the sessions from a Monday on."""
 
     name: str
     length: int
@@ -51,7 +52,7 @@ class Timeframe:
     @property
     def is_daily(self) -> bool:
         """Whether a bar is one session."""
-        return self.length >= DAY
+        return self.length == DAY
 
     @classmethod
     def parse(cls, name: str) -> Timeframe:
@@ -75,6 +76,10 @@ TIMEFRAMES: Final = {
         "1d": DAY,
     }.items()
 }
+"""What bars are stored and traded as."""
+
+WEEKLY: Final = Timeframe("1w", WEEK)
+"""Bars that others are looked at in, never stored or traded: a year of them is not the year of ``performance``."""
 
 
 class Instrument(msgspec.Struct, frozen=True):
