@@ -32,13 +32,14 @@ class CoarseBars:
     """Coarser bars in time order and how the ``fine`` ones lie in them.
 
     ``end`` is the instant each is complete by its calendar, ``last`` the index of the last fine bar in it so far. A bar that is
-    not complete yet holds what there is of it.
+    not complete yet holds what there is of it. ``outside`` counts the fine bars that belong to no coarse one.
     """
 
     bars: Bars
     end: Times
     last: Times
     fine: Bars
+    outside: int
 
     def complete_at(self) -> Times:
         """Return for each fine bar how many coarse bars, from the first on, are complete at its close."""
@@ -68,7 +69,7 @@ def resample(bars: Bars, timeframe: Timeframe) -> CoarseBars:
         _reduced(np.add, bars.volume[inside], first),
         calendar=bars.calendar,
     )
-    return CoarseBars(coarse, end[first], np.arange(len(bars))[inside][last], bars)
+    return CoarseBars(coarse, end[first], np.arange(len(bars))[inside][last], bars, len(bars) - len(day))
 
 
 def check_coarser(fine: Timeframe, coarse: Timeframe) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
@@ -12,16 +12,17 @@ import numpy as np
 
 from domain.adjustment import adjust_forward
 from domain.errors import DataError, InputError
-from domain.market import AssetClass, Instrument
+from domain.market import AssetClass, Instrument, Timeframe
 from domain.quality import FLAGGED, FUTURE, MISSING, iso
 from domain.sessions import session_dates, within
 from domain.timeline import History, merged
+from tasks.coarser import made_coarser
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from domain.market import Bars, CorporateAction, Timeframe
+    from domain.market import Bars, CorporateAction
     from tasks.database.connection import Database
     from tasks.market_data.files import FileBars
 
@@ -65,25 +66,25 @@ def from_file(
 ) -> Loaded:
     """Return the bars of a file, with the actions of another; raise DataError or InputError where they cannot be used.
 
+    A ``timeframe`` coarser than the file's has its bars resampled.
     Bars later than ``now`` (UTC microseconds, the machine's clock where None) are left out with a warning.
     """
     from tasks.market_data.files import load, read_actions, unread_actions  # noqa: PLC0415 - pyarrow is needed for files alone
 
     found = load(path, symbols, *dates, asset_class=asset_class, now=_present(now))
-    if timeframe is not None and timeframe != found.timeframe:
-        if timeframe.length > found.timeframe.length:
-            raise InputError(f"resampling {found.timeframe.name} bars to {timeframe.name} is not there yet")
-        raise InputError(f"{path} holds {found.timeframe.name} bars: --timeframe {timeframe.name} cannot be finer")
+    frame = timeframe or found.timeframe
+    if frame.length < found.timeframe.length:
+        raise InputError(f"{path} holds {found.timeframe.name} bars: --timeframe {frame.name} cannot be finer")
     if not found.checked.bars:
         first = found.findings[0]
         raise DataError(f"{path} has no bar that can be true, the first finding: row {first.row} {first.kind}, {first.detail}")
     effective = merged(read_actions(actions)) if actions is not None else ()
     instruments = tuple(Instrument.of(bars.symbol, asset_class) for bars in found.checked.bars)
-    history = _history(instruments, found.checked.bars, found.timeframe, effective)
+    history, notes = _history(instruments, found.checked.bars, frame, effective)
     warnings = suspected_splits(history) if asset_class is AssetClass.EQUITY else []
     if actions is not None:
         warnings += unread_actions(actions, [instrument.symbol for instrument in instruments])
-    return Loaded(history, (*warnings, *_row_warnings(found, str(path))))
+    return Loaded(history, (*warnings, *_row_warnings(found, str(path)), *notes))
 
 
 def _present(now: int | None) -> int:
@@ -126,25 +127,41 @@ def from_database(
 ) -> Loaded:
     """Return the stored bars of ``symbols`` with their corporate actions; raise DataError where there are none.
 
+    Where a symbol has only finer bars than ``timeframe``, the coarsest of them are resampled; only coarser ones are an InputError.
     An instrument the database does not know is one of ``asset_class``. Bars later than ``now`` (UTC microseconds, the
     machine's clock where None) are left out with a warning.
     """
-    from tasks.database.bars import read_actions, read_bars, read_instruments  # noqa: PLC0415 - psycopg is needed here alone
+    from tasks.database.bars import read_actions, read_instruments  # noqa: PLC0415 - psycopg is needed here alone
 
     known, present = read_instruments(database, list(symbols)), _present(now)
     bars, instruments, future = [], [], []
     for symbol in sorted(symbols):
         instrument = known.get(symbol, Instrument.of(symbol, asset_class))
-        stored = between(read_bars(database, symbol, timeframe), instrument, dates)
+        stored = between(_read(database, symbol, timeframe), instrument, dates)
         past = int(np.searchsorted(stored.time, present, side="right"))
         future += [f"{symbol} {iso(moment)}" for moment in stored.time[past:].tolist()]
         one = stored.slice(0, past)
         if not len(one):
             raise DataError(f"there are no {timeframe.name} bars of {symbol} in the database: load some with ./pi5 ingest")
-        bars.append(one)
+        bars.append(replace(one, calendar=instrument.calendar))
         instruments.append(instrument)
-    history = _history(tuple(instruments), tuple(bars), timeframe, tuple(read_actions(database, list(symbols))))
-    return Loaded(history, (_future_warning(future, "the database"),) if future else ())
+    history, notes = _history(tuple(instruments), tuple(bars), timeframe, tuple(read_actions(database, list(symbols))))
+    return Loaded(history, (*([_future_warning(future, "the database")] if future else []), *notes))
+
+
+def _read(database: Database, symbol: str, timeframe: Timeframe) -> Bars:
+    """Return the stored bars of ``timeframe``, else those of the coarsest finer one; none where nothing is stored."""
+    from tasks.database.bars import last_bar_times, read_bars  # noqa: PLC0415 - psycopg is needed here alone
+
+    bars = read_bars(database, symbol, timeframe)
+    if len(bars):
+        return bars
+    stored = [Timeframe.parse(last.timeframe) for last in last_bar_times(database) if last.symbol == symbol]
+    finer = [one for one in stored if one.length < timeframe.length]
+    if stored and not finer:
+        names = ", ".join(one.name for one in sorted(stored, key=lambda one: one.length))
+        raise InputError(f"the database holds {names} bars of {symbol}: --timeframe {timeframe.name} cannot be finer")
+    return read_bars(database, symbol, max(finer, key=lambda one: one.length)) if finer else bars
 
 
 def between(bars: Bars, instrument: Instrument, dates: tuple[date | None, date | None]) -> Bars:
@@ -190,6 +207,12 @@ def splits_only_stored(history: History, database: Database) -> list[str]:
 
 def _history(
     instruments: tuple[Instrument, ...], bars: Sequence[Bars], timeframe: Timeframe, actions: tuple[CorporateAction, ...]
-) -> History:
-    symbols = {instrument.symbol for instrument in instruments}
-    return History(instruments, tuple(bars), timeframe, tuple(action for action in actions if action.symbol in symbols))
+) -> tuple[History, list[str]]:
+    """Return the bars as a history of ``timeframe``, and what a person must know where they were finer."""
+    made, warnings = made_coarser(bars, instruments, timeframe)
+    kept = [(instrument, one) for instrument, one in zip(instruments, made, strict=True) if len(one)]
+    if not kept:
+        raise DataError(f"there is no complete {timeframe.name} bar from {bars[0].timeframe.name} bars: give more bars")
+    symbols = {instrument.symbol for instrument, _ in kept}
+    effective = tuple(action for action in actions if action.symbol in symbols)
+    return History(tuple(one for one, _ in kept), tuple(one for _, one in kept), timeframe, effective), warnings
