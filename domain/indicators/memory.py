@@ -8,6 +8,7 @@ whether the array it is given is the whole series or the end of one that is alre
 
 from __future__ import annotations
 
+from contextlib import suppress
 from contextvars import ContextVar
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 _in_force: ContextVar[_Opening | _Continuing | None] = ContextVar("pass_in_force", default=None)
 
 
-def recursive(name: str, inputs: Inputs, *parameters: float) -> NDArray[np.float64]:
+def talib_series(name: str, inputs: Inputs, *parameters: float) -> NDArray[np.float64]:
     """Return TA-Lib's ``name`` of ``inputs``, one row an output, each aligned with them.
 
     A bar with a missing or infinite input has no value and is skipped: the recursion goes on with the next as if it were not
@@ -85,30 +86,34 @@ class Memory:
         if calls or (calls is not None and not own_memory):
             first = max(0, min(self._seen + 1, count) - window)
             running = _Continuing(calls, count - first, count - self._seen)
+            token = _in_force.set(running)
             try:
-                value = _run(running, definition, first)
+                value = definition(first)
             except TradingError:
                 if running.intact:
                     raise
+            finally:
+                _in_force.reset(token)
             if running.intact:
                 self._calls, self._seen = (calls if running.complete else None), count
                 return value
+        return self._open(definition, count)
+
+    def _open[T](self, definition: Callable[[int], T], count: int) -> T:
         opening = _Opening(count)
-        value = _run(opening, definition, 0)
+        token = _in_force.set(opening)
+        try:
+            value = definition(0)
+        finally:
+            _in_force.reset(token)
         self._calls, self._seen = (opening.calls if opening.intact else None), count
         return value
 
 
-def _run[T](running: _Opening | _Continuing, definition: Callable[[int], T], first: int) -> T:
-    token = _in_force.set(running)
-    try:
-        return definition(first)
-    finally:
-        _in_force.reset(token)
-
-
 class _Opening:
     """A run of a definition over the whole series, which opens a call for each recursive indicator."""
+
+    __slots__ = ("_shown", "calls", "intact")
 
     def __init__(self, shown: int) -> None:
         self.calls: list[_Call] = []
@@ -126,6 +131,8 @@ class _Opening:
 
 class _Continuing:
     """A run over the last ``shown`` bars, of which ``fresh`` are new to the calls."""
+
+    __slots__ = ("_calls", "_fresh", "_next", "_shown", "intact")
 
     def __init__(self, calls: list[_Call], shown: int, fresh: int) -> None:
         self.intact = True
@@ -153,6 +160,8 @@ class _Continuing:
 class _Call:
     """One recursive indicator in a definition: its streaming handle and the values it has had."""
 
+    __slots__ = ("_handle", "_name", "_parameters", "_row", "_size", "_values")
+
     def __init__(self, name: str, parameters: tuple[float, ...], inputs: Inputs) -> None:
         self._name = name
         self._parameters = parameters
@@ -163,23 +172,27 @@ class _Call:
         """Compute the whole series once and stand at its end; without a handle as long as it is too short for a value."""
 
         def compute(present: Inputs) -> Any:
-            try:
-                self._handle, values = getattr(talib, f"{self._name}_Stream").open_and_fill(*present, *self._parameters)
-            except talib.InsufficientHistory:
-                return getattr(talib, self._name)(*present, *self._parameters)
+            values = getattr(talib, self._name)(*present, *self._parameters)
+            newest = np.atleast_2d(values)[0, -1:]
+            # Not simply tried: on a history shorter than its lookback TA-Lib 0.8.2 may take outputs for inputs and fail otherwise.
+            if np.isfinite(newest).any():
+                with suppress(talib.InsufficientHistory):
+                    self._handle = getattr(talib, f"{self._name}_Stream")(*present, *self._parameters)
             return values
 
         self._values = _around_gaps(inputs, compute)
         self._size = self._values.shape[1]
-        self._row = [float(values[-1]) for values in inputs] if self._size else []
+        self._row = [values.item(-1) for values in inputs] if self._size else []
 
     def continues(self, name: str, parameters: tuple[float, ...], inputs: Inputs, shown: int, fresh: int) -> bool:
         """Whether this is the same call on the same series, ``fresh`` bars on."""
-        if name != self._name or parameters != self._parameters or any(len(values) != shown for values in inputs):
+        if name != self._name or parameters != self._parameters:
             return False
         if self._handle is None and shown != self._size + fresh:
             return False  # only the whole series can open it
-        return not self._row or all(_same(values[-1 - fresh], known) for values, known in zip(inputs, self._row, strict=True))
+        if any(len(values) != shown for values in inputs):
+            return False
+        return all(_same(values.item(-1 - fresh), known) for values, known in zip(inputs, self._row, strict=False))
 
     def feed(self, inputs: Inputs, fresh: int) -> None:
         """Go ``fresh`` bars on."""
@@ -187,7 +200,7 @@ class _Call:
             self._open(inputs)
             return
         for age in range(fresh, 0, -1):
-            self._row = [float(values[-age]) for values in inputs]
+            self._row = [values.item(-age) for values in inputs]
             self._append(self._handle.update(*self._row) if all(map(isfinite, self._row)) else np.nan)
 
     def _append(self, value: float | tuple[float, ...]) -> None:
@@ -203,4 +216,4 @@ class _Call:
 
 
 def _same(first: float, second: float) -> bool:
-    return bool(first == second or (first != first and second != second))  # noqa: PLR0124 - both NaN
+    return first == second or (first != first and second != second)  # noqa: PLR0124 - both NaN
