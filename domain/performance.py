@@ -78,7 +78,7 @@ def sharpe(returns: Series, periods: float, risk_free: float | Series = 0.0) -> 
     excess = returns - risk_free
     if len(excess) < 2:
         return math.nan
-    return _ratio(float(np.mean(excess)), float(np.std(excess, ddof=1))) * math.sqrt(periods)
+    return ratio(float(np.mean(excess)), float(np.std(excess, ddof=1))) * math.sqrt(periods)
 
 
 def downside_risk(returns: Series, periods: float, required: float | Series = 0.0) -> float:
@@ -93,12 +93,12 @@ def sortino(returns: Series, periods: float, required: float | Series = 0.0) -> 
     """Return the mean return above ``required`` (a period's) x periods / downside risk."""
     if not len(returns):
         return math.nan
-    return _ratio(float(np.mean(returns - required)) * periods, downside_risk(returns, periods, required))
+    return ratio(float(np.mean(returns - required)) * periods, downside_risk(returns, periods, required))
 
 
 def calmar(points: Series, periods: float) -> float:
     """Return annual return / depth of the deepest drawdown; Young 1991."""
-    return _ratio(annual_return(points, periods), -max_drawdown(points).depth)
+    return ratio(annual_return(points, periods), -max_drawdown(points).depth)
 
 
 def max_drawdown(points: Series) -> Drawdown:
@@ -118,6 +118,38 @@ def longest_drawdown(points: Series) -> int:
     below = points < np.maximum.accumulate(points)
     edges = np.flatnonzero(np.diff(np.concatenate([[False], below, [False]]).astype(np.int8)))
     return int((edges[1::2] - edges[::2]).max(initial=0))
+
+
+def omega(returns: Series, required: float = 0.0) -> float:
+    """Return the gains above ``required`` (a period's) / the shortfalls below it; Keating and Shadwick 2002."""
+    excess = returns - required
+    return ratio(float(np.maximum(excess, 0.0).sum()), float(np.maximum(-excess, 0.0).sum())) if len(returns) else math.nan
+
+
+def tail_ratio(returns: Series) -> float:
+    """Return the size of the 95th percentile of the returns / that of the 5th, both interpolated linearly."""
+    if not len(returns):
+        return math.nan
+    low, high = np.percentile(returns, [5.0, 95.0])
+    return ratio(abs(float(high)), abs(float(low)))
+
+
+def stability(points: Series) -> float:
+    """Return the R squared of a line through the logarithms of the points after the first: how steadily they grow."""
+    if len(points) < 3 or not np.all(points > 0.0):
+        return math.nan
+    growth = np.log(points[1:] / points[0])
+    return float(np.corrcoef(np.arange(len(growth)), growth)[0, 1] ** 2) if np.ptp(growth) > _ROUNDING else math.nan
+
+
+def skewness(returns: Series) -> float:
+    """Return the third central moment / the second ** 1.5, population moments."""
+    return _moment_ratio(returns, 3)
+
+
+def excess_kurtosis(returns: Series) -> float:
+    """Return the fourth central moment / the second squared - 3, population moments."""
+    return _moment_ratio(returns, 4) - 3.0
 
 
 def value_at_risk(returns: Series, cutoff: float = 0.05) -> float:
@@ -141,14 +173,14 @@ def win_rate(trades: Sequence[Trade]) -> float:
 def profit_factor(trades: Sequence[Trade]) -> float:
     """Return what the winning trades made / what the losing ones lost."""
     won = math.fsum(trade.pnl for trade in trades if trade.pnl > 0.0)
-    return _ratio(won, -math.fsum(trade.pnl for trade in trades if trade.pnl < 0.0))
+    return ratio(won, -math.fsum(trade.pnl for trade in trades if trade.pnl < 0.0))
 
 
 def turnover(traded: float, points: Series, periods: float) -> float:
     """Return half of what was bought and sold, ``traded``, / mean equity, a year."""
     if len(points) < 2:
         return math.nan
-    return _ratio(traded / 2.0, float(np.mean(points))) * periods / (len(points) - 1)
+    return ratio(traded / 2.0, float(np.mean(points))) * periods / (len(points) - 1)
 
 
 def measure(
@@ -180,14 +212,21 @@ def measure(
         "cvar_95": conditional_value_at_risk(returns),
         "win_rate": win_rate(trades),
         "profit_factor": profit_factor(trades),
-        "exposure": _ratio(bars_held, bars),
+        "exposure": ratio(bars_held, bars),
         "turnover": turnover(traded, points, periods),
         "fees": float(fees),
     }
     return {name: value if math.isfinite(value) else None for name, value in values.items()}
 
 
-def _ratio(part: float, whole: float) -> float:
+def _moment_ratio(returns: Series, power: int) -> float:
+    if len(returns) < 2 or np.ptp(returns) <= _ROUNDING:
+        return math.nan
+    centred = returns - np.mean(returns)
+    return float(np.mean(centred**power) / np.mean(centred**2) ** (power / 2))
+
+
+def ratio(part: float, whole: float) -> float:
     """Return part / whole; over a zero whole infinity with the sign of ``part``, NaN for 0 / 0."""
     if math.isnan(part) or math.isnan(whole):
         return math.nan

@@ -7,15 +7,14 @@ from collections import Counter, defaultdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from domain.ledger import dataset_id, equity_sha256, ledger_sha256
-from domain.performance import equity_points, measure
+from domain.performance import measure
 from domain.rules.accounting import Position, apply_split
 from domain.rules.limits import Breach
 from domain.timeline import actions_by_bar, actions_used
 from domain.trades import FillRow, SplitRow, Trade, round_trips
 from tasks.backtest_holes import data_holes, hole_warnings
+from tasks.backtest_measures import benchmark_of, drawdown_of, points_of
 
 if TYPE_CHECKING:
     from tasks.backtest import BacktestRequest, Run
@@ -103,6 +102,8 @@ def document_of(request: BacktestRequest, prepared: Prepared, run: Run, trades: 
         "limits": _limits(run),
         "warnings": [*prepared.warnings, *hole_warnings(holes, history), *_warnings(run)],
         "metrics": _metrics(run, trades),
+        "drawdown": drawdown_of(run),
+        "benchmark": benchmark_of(run),
         "assumptions": {**_assumptions(request, prepared, run), "data_holes": holes},
     }
 
@@ -147,10 +148,8 @@ def _assumptions(request: BacktestRequest, prepared: Prepared, run: Run) -> dict
 
 def _metrics(run: Run, trades: list[Trade]) -> dict[str, float | None]:
     spec = run.spec
-    curve = np.array(run.equity.equity)
-    before = None if spec.timeframe.is_daily else spec.initial_cash
     return measure(
-        equity_points(curve, np.array(run.sessions, np.int64), before),
+        points_of(run),
         initial_cash=spec.initial_cash,
         periods=spec.annual_periods,
         trades=trades,

@@ -52,6 +52,8 @@ FIELDS = {
     "limits": dict,
     "warnings": list,
     "metrics": dict,
+    "drawdown": dict,
+    "benchmark": dict,
 }
 METRICS = [
     "total_return",
