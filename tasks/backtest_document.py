@@ -13,6 +13,7 @@ from domain.rules.accounting import Position, apply_split
 from domain.rules.limits import Breach
 from domain.timeline import actions_by_bar, actions_used
 from domain.trades import FillRow, SplitRow, Trade, round_trips
+from tasks.backtest_account import account_warnings
 from tasks.backtest_holes import data_holes, hole_warnings
 from tasks.backtest_measures import benchmark_of, drawdown_of, points_of
 
@@ -124,7 +125,7 @@ def _warnings(run: Run) -> list[str]:
     short = sum(refusal.breach == Breach.SHORT_NOT_ALLOWED.code for refusal in run.refusals)
     if short:
         warnings.append(f"{short} short entries were refused: a cash account holds no short positions")
-    return warnings
+    return warnings + account_warnings(run, _splits_met(run), "cash")
 
 
 def _assumptions(request: BacktestRequest, prepared: Prepared, run: Run) -> dict[str, Any]:
