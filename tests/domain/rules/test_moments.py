@@ -156,7 +156,7 @@ def test_correlation_without_variance_is_missing(other: list[float]) -> None:
     assert isnan(correlation([1e100, 2e100, 4e100], [1e100, 2e100, 4e100], 3))
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=30)
 @given(st.integers(0, 2**32 - 1))
 def test_moments_are_numpys(seed: int) -> None:
     """Added one by one they agree with pairwise sums to 1e-12 of their size."""
@@ -245,7 +245,7 @@ def test_trips_by_hand() -> None:
     assert trips.squares == pytest.approx(0.08, abs=1e-16)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(st.lists(st.floats(-1.0, 10.0), min_size=2, max_size=80))
 def test_trips_added_one_by_one_have_the_moments_of_all(returns: list[float]) -> None:
     """Welford's recursion is the two-pass result but for rounding."""
@@ -298,7 +298,7 @@ def test_kelly_weight_without_a_fraction_is_missing(fraction: float) -> None:
     assert isnan(kelly_weight(fraction, NO_TRIPS, 1))
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=30)
 @given(st.lists(st.floats(-1.0, 1.0), min_size=FEWEST_TRIPS, max_size=40), st.floats(0.0, 2.0), st.integers(1, 9))
 def test_kelly_weight_lies_between_nothing_and_the_share_of_a_symbol(returns: list[float], fraction: float, symbols: int) -> None:
     """Never short of a losing strategy, never levered."""
@@ -407,7 +407,7 @@ def test_value_at_risk_of_opposite_positions_cancels() -> None:
     assert value_at_risk(np.array([row, row]), [70.0, -70.0]) == 0.0
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(st.integers(0, 2**32 - 1), st.lists(st.integers(-(10**6), 10**6), min_size=1, max_size=6), st.floats(0.0, 1.0))
 @example(0, [100], 1.0)
 def test_value_at_risk_is_numpys_percentile(seed: int, values: list[int], cutoff: float) -> None:
@@ -418,7 +418,7 @@ def test_value_at_risk_is_numpys_percentile(seed: int, values: list[int], cutoff
     assert value_at_risk(returns, [2 * value for value in values], cutoff) == 2.0 * value_at_risk(returns, values, cutoff)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(st.integers(0, 2**32 - 1), st.integers(0, 2), st.integers(0, 59), st.sampled_from([nan, inf, -inf]))
 def test_value_at_risk_without_an_input_is_infinite(seed: int, symbol: int, k: int, bad: float) -> None:
     """A return or a value that is not finite exceeds every bound; that of a symbol without position does not matter."""
@@ -490,7 +490,7 @@ def test_window_is_alike_in_both_drivers(seed: int, count: int, damage: tuple[in
     assert [bits(value) for value in plain] == [bits(value) for value in out]
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(st.lists(st.tuples(ANYTHING, ANYTHING), min_size=1, max_size=60))
 def test_moments_are_alike_in_both_drivers(pairs: list[tuple[float, float]]) -> None:
     """Lists interpreted, arrays interpreted and arrays compiled give the same bits, whatever the values are."""
@@ -524,7 +524,7 @@ def test_round_trip_is_alike_in_both_drivers(side: int, entry: float, exit_: flo
     assert bits(compiled(round_trip)(side, entry, exit_, rate)) == bits(round_trip(side, entry, exit_, rate))
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(st.lists(ANYTHING, max_size=40), ANYTHING, st.integers(1, 100))
 def test_kelly_weight_is_alike_in_both_drivers(returns: list[float], fraction: float, symbols: int) -> None:
     """Trips added and weighed."""
