@@ -447,8 +447,9 @@ def test_cluster_counts_what_moves_together() -> None:
 
 
 def test_cluster_counts_shorts_by_their_size() -> None:
-    """-10 and 20 are 30."""
+    """-10 and 20 are 30, seen from either."""
     assert cluster([-10.0, 20.0, -40.0, 0.0], 0, 0.7) == 30.0
+    assert cluster([-10.0, 20.0, -40.0, 0.0], 1, 0.7) == 30.0
 
 
 def test_cluster_counts_a_correlation_exactly_at_the_threshold() -> None:
