@@ -10,12 +10,12 @@ them, weekly ones the sessions from a Monday on. Times are int64 UTC microsecond
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from domain.errors import InputError
-from domain.market import DAY, Bars
+from domain.market import DAY, TIMEFRAMES, WEEKLY, Bars
 from domain.new_york import at_local
 from domain.sessions import instants, is_session, session_dates, session_hours, sessions
 
@@ -25,6 +25,12 @@ if TYPE_CHECKING:
     from domain.market import Timeframe
 
     type Times = NDArray[np.int64]
+
+COARSER: Final = {one.name: one for one in (*TIMEFRAMES.values(), WEEKLY) if one.name != "1m"}
+"""What bars can be made of finer ones, by name."""
+
+FINEST: Final = TIMEFRAMES["1m"]
+"""The shortest bars there are."""
 
 
 @dataclass(frozen=True, slots=True)

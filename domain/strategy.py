@@ -9,14 +9,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.errors import DataError, InputError, TradingError
-from domain.market import Bars
+from domain.market import Bars, Timeframe
 from domain.parameters import Between, Search, known, parameters_of
+from domain.resampling import COARSER, FINEST, check_coarser, resample
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Self
 
-__all__ = ["Bars", "Between", "Exits", "Search", "Series", "Strategy", "checked_target", "last_target", "require"]
+__all__ = [
+    "COARSER",
+    "FINEST",
+    "Bars",
+    "Between",
+    "Exits",
+    "Search",
+    "Series",
+    "Strategy",
+    "Timeframe",
+    "check_coarser",
+    "checked_target",
+    "last_target",
+    "require",
+    "resample",
+]
 
 type Series = NDArray[np.float64]
 """Values aligned with bars, NaN where there is none."""
@@ -55,10 +71,18 @@ class Strategy:
     def check(self) -> None:
         """Refuse parameters that contradict each other, with ``require``; types and bounds are checked already."""
 
+    def check_timeframe(self, timeframe: Timeframe) -> None:
+        """Refuse bars of a size the strategy cannot decide on; asked before a run begins. Raises InputError."""
+
     @property
     def lookback(self) -> int:
-        """How many of the last bars decide the same as the whole series; the warm-up of a live session."""
+        """How many of the last bars, of whatever size, decide the same as the whole series; the warm-up of a live session."""
         return DEFAULT_LOOKBACK
+
+    def lookback_of(self, timeframe: Timeframe) -> int:
+        """Return ``lookback`` for bars of this size, where a strategy that looks at coarser ones needs fewer of them."""
+        del timeframe
+        return self.lookback
 
     @property
     def recursive(self) -> bool:

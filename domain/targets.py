@@ -123,7 +123,8 @@ class _Series:
     def target(self) -> float:
         """Return the strategy's target at the last bar: what it decides on the whole run, from its last bars and its memory."""
         strategy = self._assignment.strategy
-        return self._memory.evaluate(self._target_from, self._count, strategy.lookback, own_memory=strategy.recursive)
+        lookback = strategy.lookback_of(self._timeframe)
+        return self._memory.evaluate(self._target_from, self._count, lookback, own_memory=strategy.recursive)
 
     def _target_from(self, first: int) -> float:
         time, prices = self._time[first : self._count], self._prices[:, first : self._count]

@@ -75,6 +75,8 @@ def assemble(
         loaded = _stored(database, wanted, timeframe or Timeframe.parse("1d"), dates, asset_class, now)
     _check_size(loaded.history.size, most_bars)
     choices = _own_symbols(choices, loaded)
+    for choice in choices:
+        choice.strategy.check_timeframe(loaded.history.timeframe)
     costs, cash = (settings.costs.rates(), settings.session.initial_cash) if settings else (Costs(), DEFAULT_CASH)
     if request.commission_bps is not None:
         costs = costs._replace(commission_rate=request.commission_bps / 1e4)

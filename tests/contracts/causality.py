@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,27 +10,28 @@ import pyarrow.parquet as pq
 
 from domain.errors import InputError
 from domain.indicators import Memory
-from domain.market import Bars, Timeframe
+from domain.market import AssetClass, Bars, Instrument, Timeframe
 from domain.parameters import parameters_of
 from domain.strategy import Series, Strategy, checked_target
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 COLUMNS = ("open", "high", "low", "close", "volume")
 
 
 def bars_of(path: Path) -> list[Bars]:
-    """Return the bars of a Parquet file; the size of a bar is the end of its name, as in ``equity_1d``."""
+    """Return the bars of a Parquet file; its name is the asset class and the size of a bar, as in ``equity_1d``."""
     table = pq.read_table(path)
     symbols = table["symbol"].to_numpy()
-    timeframe = Timeframe.parse(path.stem.split("_")[1])
+    asset_class, size = path.stem.split("_")[:2]
+    timeframe, calendar = Timeframe.parse(size), Instrument.of("ANY", AssetClass(asset_class)).calendar
     time = table["time"].to_numpy().astype("datetime64[us]").astype(np.int64)
     columns = [table[name].to_numpy().astype(np.float64) for name in COLUMNS]
     edges = [0, *(np.flatnonzero(symbols[1:] != symbols[:-1]) + 1), len(symbols)]
     return [
-        Bars(str(symbols[start]), timeframe, time[start:stop], *(column[start:stop] for column in columns))
+        Bars(str(symbols[start]), timeframe, time[start:stop], *(column[start:stop] for column in columns), calendar=calendar)
         for start, stop in pairwise(edges)
     ]
 
@@ -56,6 +57,16 @@ def variants(cls: type[Strategy]) -> list[Strategy]:
     return list(found.values())
 
 
+def runs(cls: type[Strategy], series: Iterable[Bars]) -> Iterator[tuple[Strategy, Bars]]:
+    """Yield each variant with each of the series it can decide on."""
+    for strategy, bars in product(variants(cls), series):
+        try:
+            strategy.check_timeframe(bars.timeframe)
+        except InputError:
+            continue
+        yield strategy, bars
+
+
 def sample(target: Series, every: int) -> list[int]:
     """Return the bars worth looking at: some decisions, the bars after them, and one in ``every``."""
     decisions = np.flatnonzero(~np.isnan(target))
@@ -68,7 +79,7 @@ def assert_window_decides_as_the_whole(strategy: Strategy, bars: Bars, at: Itera
     """Assert that the last ``lookback`` bars at each bar decide what the whole series decided there."""
     target = checked_target(strategy, bars)
     for index in at:
-        window = bars.slice(max(0, index + 1 - strategy.lookback), index + 1)
+        window = bars.slice(max(0, index + 1 - strategy.lookback_of(bars.timeframe)), index + 1)
         decided = checked_target(strategy, window)[-1]
         assert _same(decided, target[index]), f"{strategy} on {bars.symbol}, bar {index}: {decided} != {target[index]}"
 
@@ -81,7 +92,7 @@ def assert_streamed_decides_as_the_whole(strategy: Strategy, bars: Bars, at: Ite
         decided = memory.evaluate(
             lambda first, stop=index + 1: float(checked_target(strategy, bars.slice(first, stop))[-1]),
             index + 1,
-            strategy.lookback,
+            strategy.lookback_of(bars.timeframe),
             own_memory=strategy.recursive,
         )
         assert _same(decided, target[index]), f"{strategy} on {bars.symbol}, streamed bar {index}: {decided} != {target[index]}"

@@ -14,8 +14,8 @@ from causality import (
     assert_streamed_decides_as_the_whole,
     assert_window_decides_as_the_whole,
     bars_of,
+    runs,
     sample,
-    variants,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -51,35 +51,38 @@ prices = st.builds(
 
 
 def test_no_file_in_the_folder_is_refused() -> None:
-    """The strategies shipped all load, and the four of the contract are there."""
+    """The strategies shipped all load, and the five of the contract are there."""
     assert {name: entry.error for name, entry in registry.found().items() if entry.error} == {}
-    assert set(FOUND) >= {"buy_and_hold", "momentum_trend", "moving_average_crossover", "rsi_mean_reversion"}
+    assert set(FOUND) >= {
+        "buy_and_hold",
+        "momentum_trend",
+        "moving_average_crossover",
+        "multi_timeframe_trend",
+        "rsi_mean_reversion",
+    }
 
 
 @every_strategy
 def test_strategy_decides_on_its_window_as_on_all_real_bars(cls: type[Strategy]) -> None:
     """Live, on the last lookback bars, decides what the back-test decided, at every kind of bar and parameter."""
-    for strategy in variants(cls):
-        for bars in REAL:
-            at = sample(checked_target(strategy, bars), every=211)
-            assert_window_decides_as_the_whole(strategy, bars, at)
+    for strategy, bars in runs(cls, REAL):
+        at = sample(checked_target(strategy, bars), every=211)
+        assert_window_decides_as_the_whole(strategy, bars, at)
 
 
 @every_strategy
 def test_strategy_decides_bar_by_bar_as_on_all_real_bars(cls: type[Strategy]) -> None:
     """Live, with indicators that remember, decides what the back-test decided, from any bar of a restart on."""
-    for strategy in variants(cls):
-        for bars in REAL:
-            restart = min(strategy.lookback + 100, len(bars) - 300)
-            assert_streamed_decides_as_the_whole(strategy, bars, range(restart, restart + 300))
+    for strategy, bars in runs(cls, REAL):
+        restart = min(strategy.lookback_of(bars.timeframe) + 100, len(bars) - 300)
+        assert_streamed_decides_as_the_whole(strategy, bars, range(restart, restart + 300))
 
 
 @every_strategy
 def test_strategy_sees_no_bar_of_the_future(cls: type[Strategy]) -> None:
     """Cutting real bars off at the end leaves every earlier target and indicator equal to the bit."""
-    for strategy in variants(cls):
-        for bars in REAL:
-            assert_blind_to_the_future(strategy, bars, range(0, len(bars), 457))
+    for strategy, bars in runs(cls, REAL):
+        assert_blind_to_the_future(strategy, bars, range(0, len(bars), 457))
 
 
 @every_strategy
@@ -87,8 +90,7 @@ def test_strategy_sees_no_bar_of_the_future(cls: type[Strategy]) -> None:
 @given(closes=prices)
 def test_strategy_keeps_the_contract_on_ties(cls: type[Strategy], closes: list[float]) -> None:
     """On bars full of exact ties: targets in range, blind to the future, and the window alone decides where promised."""
-    bars = made_up(closes)
-    for strategy in variants(cls):
+    for strategy, bars in runs(cls, [made_up(closes)]):
         target = checked_target(strategy, bars)
         at = sample(target, every=37)
         assert_blind_to_the_future(strategy, bars, at[::5])
@@ -106,10 +108,9 @@ def test_strategy_decides_something_on_real_bars(cls: type[Strategy]) -> None:
 @every_strategy
 def test_strategy_takes_bars_of_any_number(cls: type[Strategy]) -> None:
     """No bars and one bar give as many targets, so that a session can start on nothing."""
-    for strategy in variants(cls):
-        for count in range(3):
-            assert len(checked_target(strategy, made_up([100.0] * count))) == count
-            assert all(len(values) == count for values in strategy.indicators(made_up([100.0] * count)).values())
+    for strategy, bars in runs(cls, [made_up([100.0] * count) for count in range(3)]):
+        assert len(checked_target(strategy, bars)) == len(bars)
+        assert all(len(values) == len(bars) for values in strategy.indicators(bars).values())
 
 
 @every_strategy
