@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import re
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 LATER: Final = (
-    "check-data", "optimise", "walk-forward", "monte-carlo", "compare", "why", "halt", "flatten", "resume", "arm", "reconcile",
+    "optimise", "walk-forward", "monte-carlo", "compare", "why", "halt", "flatten", "resume", "arm", "reconcile",
     "verify", "backup", "restore", "worker",
 )  # fmt: skip
 """Commands of the contract that are not there yet."""
@@ -24,6 +24,7 @@ _HELP: Final = 2
 """Options every command has: -h and --help."""
 
 ASSET_CLASSES: Final = ("equity", "crypto", "fx")
+CALENDARS: Final = ("XNYS", "24/7", "FX")
 TIMEFRAMES: Final = ("1m", "5m", "15m", "30m", "1h", "4h", "1d")
 
 
@@ -132,6 +133,12 @@ def _research(command: Callable[[str, str], Parser]) -> None:
     ingest.add_argument("--actions", type=path, help="a CSV file of splits and dividends")
     ingest.add_argument("--asset-class", choices=ASSET_CLASSES, default="equity", help="of symbols not known yet (equity)")
     _config(ingest)
+    check = command("check-data", "look for errors in a file of bars, its rows in arrival order")
+    check.add_argument("path", metavar="PATH", type=path, help="a CSV or Parquet file of bars")
+    check.add_argument("--actions", type=path, help="a CSV file of splits and dividends: what is declared there is no error")
+    check.add_argument("--calendar", choices=CALENDARS, help="when its symbols trade; by the bars themselves when left out")
+    check.add_argument("--now", type=instant, help="later bars are errors; an ISO 8601 time with offset (the clock)")
+    _json(check)
     _backtest(command("backtest", "run one back-test"))
     results = command("results", "list the stored back-tests, or show one")
     results.add_argument("id", nargs="?", type=text, help="the id of a stored back-test")
@@ -232,6 +239,17 @@ def day(given: str) -> str:
         return date.fromisoformat(given).isoformat()
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{given!r} is no date: {error}") from None
+
+
+def instant(given: str) -> datetime:
+    """Return a time with an offset; a plain date is its 00:00 UTC."""
+    try:
+        moment = datetime.fromisoformat(given.strip())
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{given[:40]!r} is no time: write 2026-01-31T14:30:00Z") from None
+    if moment.tzinfo is None and len(given.strip()) > len("2026-01-31"):
+        raise argparse.ArgumentTypeError(f"{given[:40]!r} has no offset: write UTC as 2026-01-31T14:30:00Z")
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def number(given: str) -> float:

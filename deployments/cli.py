@@ -25,6 +25,7 @@ _WHERE: Final = {
     "doctor": "inspection",
     "strategies": "research",
     "backtest": "backtest",
+    "check-data": "quality",
     "results": "backtest",
     "ingest": "trading",
     "trade": "trading",
@@ -57,7 +58,7 @@ def _run(given: list[str]) -> int:
     if name is None:
         raise UsageError("a command is missing: see ./pi5 --help", "usage: ./pi5 COMMAND")
     module = importlib.import_module(f"deployments.commands.{_WHERE[name]}")
-    command: Callable[..., int] = getattr(module, name)
+    command: Callable[..., int] = getattr(module, name.replace("-", "_"))
     return command(arguments)
 
 

@@ -1,8 +1,8 @@
 """Checks for bars that cannot be true: what no market does, so that one broken rule is proof enough.
 
 ``TIME_CHECKS`` look at times; of the rows that pass, ``ROW_CHECKS`` look at each one and ``PRESENCE_CHECKS`` for those not there;
-``SEQUENCE_CHECKS`` compare the rows that passed all. The kinds are the names in data-quality reports. Detecting the merely
-improbable is a further list of checks of the same shape.
+``SEQUENCE_CHECKS`` compare the rows that passed all. The kinds are the names in data-quality reports. What is merely improbable
+is the business of ``domain.statistical_checks``; ``domain.examination`` applies all of them in their order.
 """
 
 from __future__ import annotations
@@ -11,69 +11,23 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from domain.market import DAY, AssetClass, Instrument, Timeframe
-from domain.quality import (
-    BAD_SYMBOL,
-    FUTURE,
-    MISSING,
-    NO_TIME,
-    REPEATED,
-    Check,
-    Finding,
-    Mark,
-    Partition,
-    Rows,
-    Series,
-    apply,
-    iso,
-    partition,
-    series_of,
-    without,
-)
+from domain.market import DAY, AssetClass
+from domain.quality import FUTURE, MISSING, NO_TIME, REPEATED, Check, Mark, Series, iso
 from domain.sessions import Gap, find_gaps, on_calendar, regular_hours, session_dates, session_hours
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
 _PRICES: Final = ("open", "high", "low", "close")
 _MISTAKEN_UNIT_UNTIL: Final = 31 * DAY
 _FIRST_UNCOUNTABLE: Final = 2.0**63
-
-
-def hard_checks(rows: Rows, timeframe: Timeframe, instruments: Mapping[str, Instrument], now: int | None = None) -> list[Finding]:
-    """Return what cannot be true in ``rows``, by row; an instrument not given is an equity. See ``examine`` for the division."""
-    return examine(rows, timeframe, instruments, now)[1]
-
-
-def examine(
-    rows: Rows, timeframe: Timeframe, instruments: Mapping[str, Instrument], now: int | None = None
-) -> tuple[Partition, list[Finding]]:
-    """Return the rows divided into good and quarantined ones, and every finding in the order of the rows.
-
-    Rows are numbered as in their source; those refused before, for their symbol, are among the quarantined.
-    """
-    all_series = series_of(rows, timeframe, instruments, now)
-    findings = [finding for series in all_series for finding in _examine_series(series)]
-    findings.sort(key=lambda finding: finding.row)
-    divided = partition(all_series, findings)
-    findings = [finding._replace(row=rows.arrived(finding.row)) for finding in findings]
-    quarantined = [row._replace(row=rows.arrived(row.row)) for row in divided.quarantined]
-    if rows.refused:
-        findings += [Finding(row.row, row.time, row.symbol, BAD_SYMBOL, row.detail) for row in rows.refused]
-        findings.sort(key=lambda finding: finding.row)
-        quarantined = sorted([*quarantined, *rows.refused], key=lambda row: row.row)
-    return divided._replace(quarantined=tuple(quarantined)), findings
-
-
-def _examine_series(series: Series) -> list[Finding]:
-    """Return the findings of one symbol: of times, of single rows and holes, then of what is believed in its order."""
-    times = apply(TIME_CHECKS, series)
-    timed = without(series, times)
-    single = apply(ROW_CHECKS, timed)
-    believed = without(timed, single)
-    return times + single + apply(PRESENCE_CHECKS, timed) + apply(SEQUENCE_CHECKS, believed)
+_FEW_SINGLE: Final = 20
+_USUAL_SINGLE: Final = 0.002  # of the bars
+_MONDAY: Final = 4  # 1970-01-05 was a Monday
+_MOST_ABSENT: Final = 0.2
+_LATE_REPORTS: Final = 0.5  # of a usual bar's volume
 
 
 def _timestamps(series: Series) -> Iterator[Mark]:
@@ -176,19 +130,47 @@ def _calendar(series: Series) -> Iterator[Mark]:
         closes, (opens, usual_closes) = session_hours(days)[1], regular_hours(days)
         extended = np.any((time + timeframe.length <= opens) | (time >= usual_closes))
         # Where a series holds extended hours, trading rightly goes on after an early close.
-        late = (time >= closes) & (time < usual_closes) & ~extended
+        late = (time >= closes) & (time < usual_closes) & ~extended & _is_trading(series, time < closes)
         yield Mark(late, "after_early_close", lambda at: f"the session closed at {iso(int(closes[at]))}")
+
+
+def _is_trading(series: Series, before: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return which bars have more volume than the late reports of trades that follow a close."""
+    volume = series.column("volume")
+    usual = volume[before & (volume > 0.0)]
+    return ~(volume < _LATE_REPORTS * np.median(usual)) if len(usual) else np.ones(len(volume), np.bool_)
 
 
 def _completeness(series: Series) -> Iterator[Mark]:
     """Mark the first row after each hole."""
     order = np.argsort(series.time, kind="stable")
-    gaps = find_gaps(series.time[order], series.timeframe, series.instrument.calendar)
+    gaps = _worth_telling(find_gaps(series.time[order], series.timeframe, series.instrument.calendar), series)
+    gaps += _missing_sundays(series)
     after = order[np.searchsorted(series.time[order], [gap.last for gap in gaps], side="right")] if gaps else order[:0]
     gap_before = dict(zip(after.tolist(), gaps, strict=True))
     marked = np.zeros(len(series), np.bool_)
     marked[after] = True
     yield Mark(marked, MISSING, lambda at: _describe(gap_before[at]))
+
+
+def _worth_telling(gaps: list[Gap], series: Series) -> list[Gap]:
+    """Return the gaps without those of a single short bar where they are usual: a minute without a quote has no bar."""
+    single = sum(gap.missing == 1 for gap in gaps)
+    usual = not series.timeframe.is_daily and single >= max(_FEW_SINGLE, _USUAL_SINGLE * len(series))
+    return [gap for gap in gaps if gap.missing > 1] if usual else gaps
+
+
+def _missing_sundays(series: Series) -> list[Gap]:
+    """Return the Sundays without a bar of daily currencies that usually have one before Monday; no calendar asks for them."""
+    if series.instrument.calendar != "FX" or not series.timeframe.is_daily:
+        return []
+    days = np.unique(series.time // DAY)
+    sundays = days[days % 7 == _MONDAY] - 1
+    sundays = sundays[sundays >= days[0]]
+    absent = ~np.isin(sundays, days)
+    if len(sundays) == 0 or absent.mean() > _MOST_ABSENT:
+        return []
+    return [Gap(day * DAY, day * DAY, 1) for day in sundays[absent].tolist()]
 
 
 def _describe(gap: Gap) -> str:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from domain.market import Bars, Instrument, Timeframe
+from domain.market import Bars, CorporateAction, Instrument, Timeframe
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,7 +33,13 @@ MISSING: Final = "missing_bars"
 BAD_SYMBOL: Final = "bad_symbol"
 """The kind of a row whose symbol can be none: it belongs to no instrument."""
 
-FLAGGED: Final = frozenset({"out_of_order", "off_calendar", "after_early_close", MISSING})
+SPLIT: Final = "split_unadjusted"
+"""The kind of a bar at whose opening the level changes as after a split that nobody declared."""
+
+IMPROBABLE: Final = frozenset({"spike", "drop", SPLIT, "stale_price", "volume_zero", "volume_outlier"})
+"""Kinds of rows that may be true after all: somebody must look, nothing is taken away."""
+
+FLAGGED: Final = IMPROBABLE | {"out_of_order", "off_calendar", "after_early_close", MISSING}
 """Kinds whose rows stay good; out-of-order ones are sorted."""
 
 
@@ -84,7 +90,8 @@ class Rows:
 class Series:
     """The rows of one symbol, in arrival order.
 
-    ``row`` is the position of each in ``rows``; ``now`` (UTC microseconds) bounds the past, None where no future is known.
+    ``row`` is the position of each in ``rows``; ``now`` (UTC microseconds) bounds the past, None where no future is known;
+    ``actions`` are the declared ones of this symbol.
     """
 
     rows: Rows
@@ -92,6 +99,7 @@ class Series:
     instrument: Instrument
     timeframe: Timeframe
     now: int | None
+    actions: tuple[CorporateAction, ...] = ()
 
     def __len__(self) -> int:
         return len(self.row)
@@ -108,7 +116,11 @@ class Series:
 
     def take(self, chosen: NDArray[np.bool_]) -> Series:
         """Return the chosen rows, in arrival order."""
-        return Series(self.rows, self.row[chosen], self.instrument, self.timeframe, self.now)
+        return replace(self, row=self.row[chosen])
+
+    def in_time_order(self) -> Series:
+        """Return the rows by the starts of their bars."""
+        return replace(self, row=self.row[np.argsort(self.time, kind="stable")])
 
     def bars(self) -> Bars:
         """Return the rows as bars in time order."""
@@ -171,13 +183,26 @@ class Partition(NamedTuple):
     repeated: int
 
 
-def series_of(rows: Rows, timeframe: Timeframe, instruments: Mapping[str, Instrument], now: int | None = None) -> list[Series]:
+def series_of(
+    rows: Rows,
+    timeframe: Timeframe,
+    instruments: Mapping[str, Instrument],
+    now: int | None = None,
+    actions: Sequence[CorporateAction] = (),
+) -> list[Series]:
     """Return the rows of each symbol, in code-point order of the symbols that have any."""
     by_code = np.argsort(rows.code, kind="stable")
     edges = np.searchsorted(rows.code[by_code], np.arange(len(rows.symbols) + 1))
     spans = [by_code[edges[at] : edges[at + 1]] for at in range(len(rows.symbols))]
     found = [
-        Series(rows, span, instruments.get(symbol) or Instrument.of(symbol), timeframe, now)
+        Series(
+            rows,
+            span,
+            instruments.get(symbol) or Instrument.of(symbol),
+            timeframe,
+            now,
+            tuple(action for action in actions if action.symbol == symbol),
+        )
         for symbol, span in zip(rows.symbols, spans, strict=True)
         if len(span)
     ]

@@ -13,7 +13,7 @@ import numpy as np
 from domain.adjustment import adjust_forward
 from domain.errors import DataError, InputError
 from domain.market import AssetClass, Instrument, Timeframe
-from domain.quality import FLAGGED, FUTURE, MISSING, iso
+from domain.quality import FLAGGED, FUTURE, IMPROBABLE, MISSING, SPLIT, iso
 from domain.sessions import session_dates, within
 from domain.timeline import History, merged
 from tasks.coarser import made_coarser
@@ -71,14 +71,14 @@ def from_file(
     """
     from tasks.market_data.files import load, read_actions, unread_actions  # noqa: PLC0415 - pyarrow is needed for files alone
 
-    found = load(path, symbols, *dates, asset_class=asset_class, now=_present(now))
+    effective = merged(read_actions(actions)) if actions is not None else ()
+    found = load(path, symbols, *dates, asset_class=asset_class, now=_present(now), actions=effective)
     frame = timeframe or found.timeframe
     if frame.length < found.timeframe.length:
         raise InputError(f"{path} holds {found.timeframe.name} bars: --timeframe {frame.name} cannot be finer")
     if not found.checked.bars:
         first = found.findings[0]
         raise DataError(f"{path} has no bar that can be true, the first finding: row {first.row} {first.kind}, {first.detail}")
-    effective = merged(read_actions(actions)) if actions is not None else ()
     instruments = tuple(Instrument.of(bars.symbol, asset_class) for bars in found.checked.bars)
     history, notes = _history(instruments, found.checked.bars, frame, effective)
     warnings = suspected_splits(history) if asset_class is AssetClass.EQUITY else []
@@ -102,11 +102,15 @@ def _row_warnings(found: FileBars, source: str) -> list[str]:
     if untrue:
         kinds = sorted({kind for row in untrue for kind in row.kinds})
         warnings.append(f"{len(untrue)} rows of {source} break a rule and are left out: {', '.join(kinds)}")
-    # Holes are told by symbol, from the bars a run really gets.
-    flagged = Counter(finding.kind for finding in found.findings if finding.kind in FLAGGED - {MISSING})
+    # Holes and splits are told by symbol, from the bars a run really gets.
+    flagged = Counter(finding.kind for finding in found.findings if finding.kind in FLAGGED - IMPROBABLE - {MISSING})
     if flagged:
         counts = ", ".join(f"{kind} {count}" for kind, count in sorted(flagged.items()))
-        warnings.append(f"rows of {source} are used although found unusual: {counts}; ./pi5 ingest --file lists the first of each")
+        warnings.append(f"rows of {source} are used although found unusual: {counts}; ./pi5 check-data lists them")
+    improbable = Counter(finding.kind for finding in found.findings if finding.kind in IMPROBABLE - {SPLIT})
+    if improbable:
+        counts = ", ".join(f"{kind} {count}" for kind, count in sorted(improbable.items()))
+        warnings.append(f"bars of {source} look wrong and are used as they are: {counts}; ./pi5 check-data lists them")
     return warnings
 
 

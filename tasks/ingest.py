@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from domain.errors import DataError, InputError, ProviderError
-from domain.hard_checks import examine
+from domain.examination import examine
 from domain.market import DAY, TIMEFRAMES, AssetClass, Instrument, Timeframe
 from domain.new_york import at_local
 from domain.quality import BAD_SYMBOL, FLAGGED, NO_TIME, REPEATED, Quarantined, iso
@@ -154,7 +154,7 @@ def fetch_symbol(database: Database, request: Request, symbol: str, now: int, pr
 def check(fetched: Fetched, now: int) -> list[Checked]:
     """Divide the rows of each symbol into bars and quarantined ones; pure."""
     known = {instrument.symbol: instrument for instrument in fetched.instruments}
-    divided, findings = examine(fetched.rows, fetched.timeframe, known, now)
+    divided, findings = examine(fetched.rows, fetched.timeframe, known, now, fetched.actions)
     bars = {one.symbol: one for one in divided.bars}
     checked = []
     for symbol, instrument in sorted(known.items()):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from domain.errors import DataError, InputError
-from domain.hard_checks import examine
+from domain.examination import examine
 from domain.market import DAY, HOUR, TIMEFRAMES, AssetClass, CorporateAction, Instrument, parse_symbol
 from domain.quality import NO_TIME
 from domain.sessions import session_dates, within
@@ -20,7 +20,7 @@ from tasks.market_data.tables import check_header, check_is_file, read_rows
 from tasks.market_data.times import usual_step
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from domain.market import Bars, Timeframe
@@ -67,16 +67,18 @@ def load(
     timeframe: Timeframe | None = None,
     zone: str | None = None,
     now: int | None = None,
+    actions: Sequence[CorporateAction] = (),
 ) -> FileBars:
     """Read, filter and check the bars of a file.
 
     ``symbols`` None takes all. ``start`` and ``end`` are session dates, both included. An instrument not in ``instruments``
     is one of ``asset_class``. ``timeframe`` None infers it. ``zone`` declares what times without an offset mean. ``now``
-    (UTC microseconds) makes later bars findings. Raises DataError for a file that cannot be used or has nothing asked for.
+    (UTC microseconds) makes later bars findings; declared splits among ``actions`` are none. Raises DataError for a file that
+    cannot be used or has nothing asked for.
     """
     fetched = fetch(path, symbols, start, end, asset_class=asset_class, instruments=instruments, timeframe=timeframe, zone=zone)
     known = {instrument.symbol: instrument for instrument in fetched.instruments}
-    checked, findings = examine(fetched.rows, fetched.timeframe, known, now)
+    checked, findings = examine(fetched.rows, fetched.timeframe, known, now, actions)
     return FileBars(fetched.timeframe, checked, tuple(findings))
 
 

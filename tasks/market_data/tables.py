@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 COLUMNS: Final = ("time", "symbol", "open", "high", "low", "close", "volume")
+ROW_ID: Final = "row_id"
+"""A column that numbers the rows of a file, where it has one."""
+
 _NUMBERS: Final = COLUMNS[2:]
 _PARQUET_MAGIC: Final = b"PAR1"
 _LONGEST_HEADER: Final = 1 << 16
@@ -50,6 +53,28 @@ def read_rows(path: Path, symbols: Collection[str] | None = None, zone: str | No
     return rows if symbols is None else _of_symbols(rows, symbols, path)
 
 
+def read_row_ids(path: Path) -> list[int | str | None] | None:
+    """Return what a file calls its rows, in arrival order; None where it has no column ``ROW_ID``."""
+    check_is_file(path)
+    try:
+        if _is_parquet(path):
+            with pa_parquet.ParquetFile(path) as file:
+                if ROW_ID not in file.schema_arrow.names:
+                    return None
+                column = file.read(columns=[ROW_ID]).column(0)
+        else:
+            if ROW_ID not in _csv_header(path):
+                return None
+            options = pa_csv.ConvertOptions(include_columns=[ROW_ID])
+            column = pa_csv.read_csv(path, convert_options=options).column(0)
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{path}: column {ROW_ID!r} cannot be read: {_first_line(error)}") from error
+    if not (pa.types.is_integer(column.type) or pa.types.is_string(column.type)):
+        raise DataError(f"{path}: column {ROW_ID!r} holds {column.type}; it must hold whole numbers or texts")
+    named: list[int | str | None] = column.to_pylist()
+    return named
+
+
 def check_header(found: Sequence[str], required: Sequence[str], path: Path) -> None:
     """Raise DataError where a required column is missing or there twice."""
     for name in required:
@@ -74,9 +99,12 @@ def check_is_file(path: Path) -> None:
 def _read_table(path: Path) -> pa.Table:
     """Return the columns of a file; its first bytes say whether it is Parquet."""
     check_is_file(path)
+    return _read_parquet(path) if _is_parquet(path) else _read_csv(path)
+
+
+def _is_parquet(path: Path) -> bool:
     with path.open("rb") as file:
-        parquet = file.read(len(_PARQUET_MAGIC)) == _PARQUET_MAGIC
-    return _read_parquet(path) if parquet else _read_csv(path)
+        return file.read(len(_PARQUET_MAGIC)) == _PARQUET_MAGIC
 
 
 def _read_parquet(path: Path) -> pa.Table:

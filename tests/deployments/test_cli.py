@@ -129,7 +129,6 @@ def test_cash_that_is_no_finite_number_is_wrong_usage(capsys: pytest.CaptureFixt
 @pytest.mark.parametrize(
     "command",
     [
-        "check-data",
         "optimise",
         "walk-forward",
         "monte-carlo",

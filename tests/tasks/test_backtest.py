@@ -129,7 +129,7 @@ def test_holes_of_the_bars_are_in_the_document_and_long_ones_a_warning(tmp_path:
         "IWM": {"missing": 0, "longest": None},
         "SPY": {"missing": 7, "longest": {"first": "2008-03-03T05:00:00Z", "last": "2008-03-10T04:00:00Z", "bars": 6}},
     }
-    (warning,) = (warning for warning in made["warnings"] if "split" not in warning)
+    (warning,) = (warning for warning in made["warnings"] if "split" not in warning and "look wrong" not in warning)
     assert warning.startswith("SPY misses 7 bars inside sessions (0.28%), 6 of them from 2008-03-03T05:00:00Z")
 
 
@@ -328,9 +328,10 @@ def test_a_declared_split_is_applied_and_no_warning(tmp_path: Path) -> None:
     assert 0.3 < made["metrics"]["total_return"] < 0.5
 
 
-def test_quiet_bars_make_no_warning() -> None:
-    """SPY never split; 2008 with its jumps is no split either."""
-    assert document(SPY)["warnings"] == []
+def test_quiet_bars_make_no_warning_but_of_a_bad_tick() -> None:
+    """SPY never split; 2008 with its jumps is no split either. One low among its bars is no price, and is told."""
+    (warning,) = document(SPY)["warnings"]
+    assert "look wrong and are used as they are: drop 1;" in warning
 
 
 def test_shared_raw_bars_warn_of_every_real_split(shared: Path) -> None:

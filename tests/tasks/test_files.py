@@ -16,7 +16,7 @@ import pytest
 
 from domain.errors import DataError, InputError
 from domain.market import AssetClass
-from domain.quality import NO_TIME
+from domain.quality import IMPROBABLE, NO_TIME
 from tasks.market_data.files import load, read_actions, read_file, unread_actions
 from tasks.market_data.tables import read_rows
 
@@ -353,7 +353,7 @@ def test_shipped_bars_are_whole_and_small(name: str, symbols: int, rows: int) ->
     """What the first start stores passes every hard check and is what the README says."""
     loaded = load(SHIPPED / f"{name}.parquet", asset_class=AssetClass(name.partition("_")[0]))
     assert (len(loaded.checked.bars), sum(len(bars) for bars in loaded.checked.bars)) == (symbols, rows)
-    assert {finding.kind for finding in loaded.findings} == {"missing_bars"}
+    assert {finding.kind for finding in loaded.findings} - IMPROBABLE == {"missing_bars"}
     assert sum(path.stat().st_size for path in SHIPPED.iterdir()) < 1_500_000
 
 

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from tasks.database.connection import Database
 
 
+UNEQUAL = [10.0, 10.1, 10.0, 10.2, 10.1, 10.3]
+"""Closes of a market that does not stand still."""
+
+
 def bars_file(folder: Path, *markets: Bars) -> Path:
     """Write daily bars as CSV."""
     lines = ["time,symbol,open,high,low,close,volume"]
@@ -52,7 +56,7 @@ def after(ratio: float, symbol: str = "AAA") -> Bars:
 
 def test_unknown_actions_are_named_for_the_symbols_of_the_run_only(tmp_path: Path) -> None:
     """A merger of a symbol that is traded is told with its line; that of another is not this run's matter."""
-    bars = bars_file(tmp_path, market("AAA", [10.0] * 6), market("BBB", [10.0] * 6))
+    bars = bars_file(tmp_path, market("AAA", UNEQUAL), market("BBB", UNEQUAL))
     actions = actions_file(tmp_path, "AAA,2021-03-03,merger,1.5,", "BBB,2021-03-03,spinoff,2,", "ZZZ,2021-03-03,merger,1,")
     found = from_file(bars, ["AAA"], DAILY, actions=actions).warnings
     assert found == (f"{actions} line 2: action 'merger' of AAA is not applied; known are split, dividend",)
@@ -60,7 +64,7 @@ def test_unknown_actions_are_named_for_the_symbols_of_the_run_only(tmp_path: Pat
 
 def test_a_back_test_hands_on_what_was_not_applied(tmp_path: Path) -> None:
     """The warning stands in the contract's document."""
-    bars = bars_file(tmp_path, market("AAA", [10.0] * 6))
+    bars = bars_file(tmp_path, market("AAA", UNEQUAL))
     actions = actions_file(tmp_path, "AAA,2021-03-03,merger,1.5,")
     document = run_backtest(BacktestRequest(("buy_and_hold",), bars=bars, actions=actions)).document
     assert [warning for warning in document["warnings"] if "merger" in warning]
@@ -109,7 +113,7 @@ def test_coins_do_not_split(tmp_path: Path) -> None:
 
 def test_bars_after_the_present_are_left_out_and_named(tmp_path: Path) -> None:
     """A bar of 2099 is no past; the clock changes nothing else."""
-    past = market("AAA", [10.0] * 6)
+    past = market("AAA", UNEQUAL)
     path = bars_file(tmp_path, past)
     with path.open("a") as file:
         file.write("2099-01-05T05:00:00Z,AAA,20,20,20,20,1000\n")
@@ -127,7 +131,7 @@ def test_bars_after_the_present_are_left_out_and_named(tmp_path: Path) -> None:
 
 def test_a_back_test_takes_the_present_or_the_clock(tmp_path: Path) -> None:
     """Without a present it is the machine's, and 2099 is not over yet."""
-    path = bars_file(tmp_path, market("AAA", [10.0] * 6))
+    path = bars_file(tmp_path, market("AAA", UNEQUAL))
     with path.open("a") as file:
         file.write("2099-01-05T05:00:00Z,AAA,20,20,20,20,1000\n")
     request = BacktestRequest(("buy_and_hold",), bars=path)
@@ -180,7 +184,7 @@ def test_a_split_that_only_the_database_has_is_told_and_not_applied(tmp_path: Pa
 
 def test_dividends_of_one_day_in_a_file_are_added_up(tmp_path: Path) -> None:
     """Three rows, of which two are the same: 0.1 and 0.25."""
-    bars = bars_file(tmp_path, market("AAA", [10.0] * 6))
+    bars = bars_file(tmp_path, market("AAA", UNEQUAL))
     rows = ("AAA,2021-03-03,dividend,0.1,", "AAA,2021-03-03,dividend,0.25,", "AAA,2021-03-03,dividend,0.1,")
     (found,) = from_file(bars, None, DAILY, actions=actions_file(tmp_path, *rows)).history.actions
     assert found == CorporateAction("AAA", "2021-03-03", "dividend", 0.35)
@@ -188,7 +192,7 @@ def test_dividends_of_one_day_in_a_file_are_added_up(tmp_path: Path) -> None:
 
 def test_two_splits_of_one_day_in_a_file_are_refused(tmp_path: Path) -> None:
     """Nothing runs on data that contradicts itself."""
-    bars = bars_file(tmp_path, market("AAA", [10.0] * 6))
+    bars = bars_file(tmp_path, market("AAA", UNEQUAL))
     actions = actions_file(tmp_path, "AAA,2021-03-03,split,2,", "AAA,2021-03-03,split,3,")
     with pytest.raises(InputError, match="AAA has two different actions split on 2021-03-03"):
         run_backtest(BacktestRequest(("buy_and_hold",), bars=bars, actions=actions))
@@ -196,7 +200,7 @@ def test_two_splits_of_one_day_in_a_file_are_refused(tmp_path: Path) -> None:
 
 def test_actions_without_bars_are_refused(tmp_path: Path, embedded_database: Database) -> None:
     """Bars of the database have their own: a file of others would be left unread in silence."""
-    upsert_bars(embedded_database, [market("AAA", [10.0] * 6)], "test")
+    upsert_bars(embedded_database, [market("AAA", UNEQUAL)], "test")
     actions = actions_file(tmp_path, "AAA,2021-03-03,split,2,")
     request = BacktestRequest(("buy_and_hold",), symbols=("AAA",), actions=actions)
     for database in (None, embedded_database):

@@ -1,0 +1,57 @@
+"""All checks in their order on rows as they arrived, and the division that follows from what they find."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from domain.hard_checks import PRESENCE_CHECKS, ROW_CHECKS, SEQUENCE_CHECKS, TIME_CHECKS
+from domain.quality import BAD_SYMBOL, FLAGGED, Finding, Partition, Rows, Series, apply, partition, series_of, without
+from domain.shift_checks import zone_shifts
+from domain.statistical_checks import STATISTICAL_CHECKS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from domain.market import CorporateAction, Instrument, Timeframe
+    from domain.quality import Check
+
+_SHIFT_CHECKS: Final[Sequence[Check]] = (zone_shifts,)
+
+
+def examine(
+    rows: Rows,
+    timeframe: Timeframe,
+    instruments: Mapping[str, Instrument],
+    now: int | None = None,
+    actions: Sequence[CorporateAction] = (),
+) -> tuple[Partition, list[Finding]]:
+    """Return the rows divided into good and quarantined ones, and every finding in the order of the rows.
+
+    An instrument not given is an equity. ``now`` is UTC microseconds, None where no future is known; declared splits among
+    ``actions`` are no errors. Rows are numbered as in their source; those refused before, for their symbol, are quarantined.
+    """
+    all_series = series_of(rows, timeframe, instruments, now, actions)
+    findings = [finding for series in all_series for finding in _examine_series(series)]
+    findings.sort(key=lambda finding: finding.row)
+    divided = partition(all_series, findings)
+    findings = [finding._replace(row=rows.arrived(finding.row)) for finding in findings]
+    quarantined = [row._replace(row=rows.arrived(row.row)) for row in divided.quarantined]
+    if rows.refused:
+        findings += [Finding(row.row, row.time, row.symbol, BAD_SYMBOL, row.detail) for row in rows.refused]
+        findings.sort(key=lambda finding: finding.row)
+        quarantined = sorted([*quarantined, *rows.refused], key=lambda row: row.row)
+    return divided._replace(quarantined=tuple(quarantined)), findings
+
+
+def _examine_series(series: Series) -> list[Finding]:
+    """Return the findings of one symbol: of times, single rows and holes, their order, and last what is improbable."""
+    times = apply(TIME_CHECKS, series)
+    timed = without(series, times)
+    shifts = apply(_SHIFT_CHECKS, timed)
+    placed = without(timed, shifts)
+    single = apply(ROW_CHECKS, placed)
+    believed = without(placed, single)
+    sequence = apply(SEQUENCE_CHECKS, believed)
+    bars = without(believed, [finding for finding in sequence if finding.kind not in FLAGGED])
+    improbable = apply(STATISTICAL_CHECKS, bars.in_time_order())
+    return [*times, *shifts, *single, *apply(PRESENCE_CHECKS, timed), *sequence, *improbable]
