@@ -337,9 +337,8 @@ def test_quiet_bars_make_no_warning_but_of_a_bad_tick() -> None:
 def test_shared_raw_bars_warn_of_every_real_split(shared: Path) -> None:
     """IBM 1999-05-27 and AAPL's splits of 2000, 2005, 2014 and 2020, each by its date."""
     for symbol, dates in {"IBM": ["1999-05-27"], "AAPL": ["2000-06-21", "2005-02-28", "2014-06-09", "2020-08-31"]}.items():
-        (warning,) = document(BacktestRequest(("buy_and_hold",), symbols=(symbol,), bars=shared / "data/equity_1d.parquet"))[
-            "warnings"
-        ]
+        made = document(BacktestRequest(("buy_and_hold",), symbols=(symbol,), bars=shared / "data/equity_1d.parquet"))
+        (warning,) = (warning for warning in made["warnings"] if "look wrong" not in warning)
         assert all(date in warning for date in dates)
 
 
