@@ -15,6 +15,7 @@ from domain.sessions import expected_bars
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
     from domain.market import Timeframe
 
 EQUITY, CRYPTO, FX = (Instrument.of("X", kind) for kind in (AssetClass.EQUITY, AssetClass.CRYPTO, AssetClass.FX))
