@@ -21,12 +21,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_FIRST_YEAR, _LAST_YEAR = 1986, 2199
+_FIRST_YEAR, _LAST_YEAR = 1950, 2199
+_FIRST_KING_DAY: Final = 1986
 _FIRST_KING_DAY_OF_THE_EXCHANGE: Final = 1998
 _OPEN_BANKS: Final = np.array([day_of(2018, 12, 5), day_of(2025, 1, 9)], np.int64)
 """Days of mourning: markets closed, clearing and banks open (DTCC and SIFMA notices)."""
 
-_LOOK_AHEAD: Final = 24  # days that hold five settlement days, whatever closes in between
+_WINDOW: Final = 24  # days that hold five sessions, whatever closes in between
 _CENT: Final = 0.01
 _NO_UNITS: Final = 1e-9
 
@@ -59,11 +60,8 @@ def settles(day: int) -> int:
     """
     cycle = in_force(SETTLEMENT_CYCLES, day)
     count = cycle.days if cycle else SETTLEMENT_CYCLES[0].days
-    ahead = np.arange(day + 1, day + 1 + _LOOK_AHEAD, dtype=np.int64)
-    return int(ahead[_is_settlement_day(ahead)][count - 1])
-
-
-_settles = lru_cache(maxsize=4096)(settles)
+    days = _settlement_days()
+    return int(days[np.searchsorted(days, day, side="right") + count - 1])
 
 
 def good_faith_violations(events: Iterable[Traded | Split], cash: float) -> list[Traded]:
@@ -107,7 +105,7 @@ class _CashAccount:
         if fill.settles_at_once:
             self.settled += value - fill.fee
         else:
-            self.proceeds.append((_settles(fill.day), value - fill.fee))
+            self.proceeds.append((settles(fill.day), value - fill.fee))
         return self._paid_for(fill) > fill.day and not fill.settles_at_once
 
     def _settle(self, day: int) -> None:
@@ -153,7 +151,7 @@ def pattern_day_trades(events: Iterable[Traded | Split], closes: Sequence[tuple[
         rule = in_force(PATTERN_DAY_TRADER, day)
         if rule is None or rule.day_trades == 0:
             continue
-        window = [int(session) for session in sessions(day - _LOOK_AHEAD, day, "XNYS")[-rule.sessions :]]
+        window = [int(session) for session in sessions(day - _WINDOW, day, "XNYS")[-rule.sessions :]]
         count = sum(day_trades[session] for session in window)
         before = bisect_left(days, day)
         own = closes[before - 1][1] if before else equity
@@ -188,9 +186,12 @@ def _count_day_trades(events: Iterable[Traded | Split]) -> tuple[Counter[int], C
     return +day_trades, trades
 
 
-def _is_settlement_day(days: NDArray[np.int64]) -> NDArray[np.bool_]:
-    settlement: NDArray[np.bool_] = is_session(days, "XNYS") & ~np.isin(days, _bank_holidays()) | np.isin(days, _OPEN_BANKS)
-    return settlement
+@lru_cache(maxsize=1)
+def _settlement_days() -> NDArray[np.int64]:
+    """Return every day on which trades settle, ascending."""
+    days = np.arange(day_of(_FIRST_YEAR, 1, 1), day_of(_LAST_YEAR, 12, 31), dtype=np.int64)
+    settlement = is_session(days, "XNYS") & ~np.isin(days, _bank_holidays()) | np.isin(days, _OPEN_BANKS)
+    return days[settlement]
 
 
 @lru_cache(maxsize=1)
@@ -200,7 +201,7 @@ def _bank_holidays() -> NDArray[np.int64]:
     for year in range(_FIRST_YEAR, _LAST_YEAR + 1):
         veterans = day_of(year, 11, 11)
         days += [_monday(year, 10, 2), veterans + (_weekday(veterans) == 6)]
-        if year < _FIRST_KING_DAY_OF_THE_EXCHANGE:
+        if _FIRST_KING_DAY <= year < _FIRST_KING_DAY_OF_THE_EXCHANGE:
             days.append(_monday(year, 1, 3))
     return np.array(days, np.int64)
 

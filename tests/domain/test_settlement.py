@@ -135,6 +135,20 @@ def test_fees_are_paid_and_received_like_the_price() -> None:
     assert good_faith_violations(events, 5_003.0) == []
 
 
+def test_fee_of_a_sale_is_missing_from_its_proceeds() -> None:
+    """XYZ brings 100 less a fee of 10: on Wednesday 90 are settled, and a purchase of 95 needs 5 of ABC's proceeds."""
+    events = [
+        buy("2024-06-03", "XYZ", 1, 100.0),
+        buy("2024-06-03", "ABC", 1, 100.0),
+        sell("2024-06-04", "XYZ", 1, 100.0, fee=10.0),
+        sell("2024-06-05", "ABC", 1, 100.0),
+        buy("2024-06-05", "DEF", 1, 95.0),
+        sell("2024-06-05", "DEF", 1, 95.0),
+    ]
+    assert good_faith_violations(events, 200.0) == [events[5]]
+    assert good_faith_violations(events, 205.0) == []
+
+
 @pytest.mark.parametrize(("units", "violations"), [(10, 0), (11, 1)])
 def test_oldest_shares_are_sold_first(units: float, violations: int) -> None:
     """Ten paid shares and ten bought with proceeds: the eleventh sold is not paid for."""
