@@ -28,6 +28,16 @@ def test_rotation_within_a_session_is_a_good_faith_violation() -> None:
     assert warning.startswith("good-faith violations: 1, the first on 2021-03-01: ")
 
 
+def test_days_are_looked_at_in_their_order() -> None:
+    """AAA is bought on Monday, sold on Tuesday; BBB is bought with its proceeds and sold on Tuesday too."""
+    past = history(*(hourly(symbol) for symbol in ROTATION))
+    for bars in past.bars:
+        bars.time[2:] += 24 * HOUR
+    run = run_scripts(past, {"AAA": "1 . 0 . . . .", "BBB": ". . . 1 0 . ."}, fraction(0.95))
+    (warning,) = _warnings(run)
+    assert warning.startswith("good-faith violations: 1, the first on 2021-03-02: ")
+
+
 def test_rotation_from_day_to_day_waits_for_settlement() -> None:
     """Daily bars, T+2: AAA is sold on the third day and settles on the fifth, when BBB is sold."""
     past = history(*(market(symbol, FLAT) for symbol in ROTATION))
