@@ -89,12 +89,13 @@ class Run:
 
 @dataclass(frozen=True)
 class BacktestResult:
-    """``document`` is the contract's JSON; the rows are those of fills.csv, trades.csv and equity.csv."""
+    """``document`` is the contract's JSON; the rows are those of fills.csv, trades.csv and equity.csv; ``run`` has the bars too."""
 
     document: dict[str, Any]
     fills: list[dict[str, Any]]
     trades: list[dict[str, Any]]
     equity: list[dict[str, Any]]
+    run: Run
 
 
 def run_backtest(
@@ -122,7 +123,7 @@ def run_backtest(
         run = run_kernel(prepared.spec, prepared.history)
     trades = trades_of(run)
     document = document_of(request, prepared, run, trades)
-    return BacktestResult(document, fill_rows(run), trade_rows(trades), equity_rows(run))
+    return BacktestResult(document, fill_rows(run), trade_rows(trades), equity_rows(run), run)
 
 
 def run_kernel(spec: RunSpec, history: History) -> Run:

@@ -49,7 +49,7 @@ def backtest(arguments: argparse.Namespace) -> int:
     else:
         _print(result.document, stored)
         if arguments.out:
-            say(f"\nwritten to {arguments.out}: {', '.join(f'{name}.csv' for name in FILES)}, result.json")
+            say(f"\nwritten to {arguments.out}: {', '.join(f'{name}.csv' for name in FILES)}, result.json, report.html")
     return 0
 
 
@@ -131,7 +131,9 @@ def results(arguments: argparse.Namespace) -> int:
 
 
 def write_files(folder: Path, result: BacktestResult) -> None:
-    """Write fills.csv, trades.csv, equity.csv and result.json into ``folder``."""
+    """Write fills.csv, trades.csv, equity.csv, result.json and report.html into ``folder``."""
+    from dashboards.report.page import report_html  # noqa: PLC0415 - a run without --out draws nothing
+
     rows: dict[str, Sequence[Mapping[str, Any]]] = {"fills": result.fills, "trades": result.trades, "equity": result.equity}
     for name, columns in FILES.items():
         with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
@@ -140,6 +142,7 @@ def write_files(folder: Path, result: BacktestResult) -> None:
             writer.writerows(rows[name])
     document = json.dumps(finite(result.document), indent=2, default=str)
     (folder / "result.json").write_text(f"{document}\n", encoding="utf-8")
+    (folder / "report.html").write_text(report_html(result), encoding="utf-8")
 
 
 def _print(document: Mapping[str, Any], stored: str | None) -> None:
