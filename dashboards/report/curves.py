@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from domain.adjustment import adjust_forward
 from domain.market import Side
 from domain.rules.accounting import split_lots
-from domain.timeline import CLOSE, actions_by_bar, adjust_forward, schedule
+from domain.timeline import CLOSE, actions_by_bar, schedule
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
