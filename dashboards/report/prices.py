@@ -121,6 +121,6 @@ def _note(bars: Bars, adjusted: Bars, drawn: int, fills: int, shown: int) -> str
         parts[0] += f", of which {number(shown, 0)}, evenly spread, are marked"
     if drawn < len(bars):
         parts.append(f"{number(drawn, 0)} of {number(len(bars), 0)} closes drawn, among them each high and low")
-    if adjusted is not bars:
+    if not np.array_equal(adjusted.close, bars.close):
         parts.append("prices adjusted forward for splits")
     return "; ".join(parts)

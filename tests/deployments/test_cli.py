@@ -226,7 +226,7 @@ def test_a_backtest_as_json_equals_its_files(capsys: pytest.CaptureFixture[str],
     assert main([*SPY, "--start", "2015-01-02", "--json", "--out", str(out)]) == 0
     document = json.loads(capsys.readouterr().out)
     assert json.loads((out / "result.json").read_text()) == document
-    assert sorted(path.name for path in out.iterdir()) == ["equity.csv", "fills.csv", "result.json", "trades.csv"]
+    assert sorted(path.name for path in out.iterdir()) == ["equity.csv", "fills.csv", "report.html", "result.json", "trades.csv"]
     rows = {name: list(csv.DictReader((out / f"{name}.csv").open())) for name in ("fills", "trades", "equity")}
     assert (len(rows["fills"]), len(rows["trades"]), len(rows["equity"])) == (
         document["fills"],
