@@ -53,7 +53,7 @@ def curves_of(run: Run) -> Curves:
     closed, moved = _bars_at_closes(plan, len(adjusted)), _moves(run)
     for number, bars in enumerate(run.history.bars):
         places = closed[number]
-        benchmark += share * _on_clock(_growth(bars, adjusted[number], actions[number]), places, before=1.0)
+        benchmark += share * _on_clock(_growth(adjusted[number]), places, before=1.0)
         value = _on_clock(_held_lots(moved[number], actions[number]) * bars.close, places, before=0.0)
         value /= run.spec.instruments[number].lots_per_unit
         long += np.maximum(value, 0.0)
@@ -99,13 +99,9 @@ def _on_clock(values: Series, places: NDArray[np.int64], before: float) -> Serie
     return np.where(places < 0, before, values[places]) if len(values) else np.full(len(places), before)
 
 
-def _growth(bars: Bars, adjusted: Bars, actions: dict[int, tuple[CorporateAction, ...]]) -> Series:
-    """Return what 1 put into the first close is worth at each close, dividends kept as cash."""
-    paid = np.zeros(len(bars))
-    for index, effective in actions.items():
-        dividends = sum(action.value for action in effective if action.action == "dividend")
-        paid[index] = dividends * adjusted.close[index] / bars.close[index]
-    return (adjusted.close + np.cumsum(paid)) / adjusted.close[:1]
+def _growth(adjusted: Bars) -> Series:
+    """Return what 1 is worth at each close, put into the first close, or into the first open where bars are shorter than a day."""
+    return adjusted.close / (adjusted.close if adjusted.timeframe.is_daily else adjusted.open)[:1]
 
 
 def _moves(run: Run) -> list[NDArray[np.int64]]:

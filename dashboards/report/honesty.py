@@ -18,9 +18,19 @@ if TYPE_CHECKING:
     type Pairs = list[tuple[str, str]]
 
 _SHOWN_ELSEWHERE: Final = {
-    "strategy", "parameters", "symbols", "timeframe", "start", "end", "bars", "fills", "trades", "initial_cash", "final_equity",
-    "metrics", "warnings", "limits", "assumptions", "ambiguous_bars", "engine", "dataset_id", "ledger_sha256", "equity_sha256",
+    "strategy", "parameters", "symbols", "timeframe", "start", "end", "bars", "fills", "trades", "initial_cash",
+    "final_equity", "metrics", "drawdown", "benchmark", "warnings", "limits", "assumptions", "ambiguous_bars", "engine",
+    "dataset_id", "ledger_sha256", "equity_sha256",
 }  # fmt: skip
+_AGAINST: Final = {
+    "alpha": ("Alpha a year", percent),
+    "beta": ("Beta", number),
+    "capture": ("Capture", number),
+    "up_capture": ("Capture when it rose", number),
+    "down_capture": ("Capture when it fell", number),
+    "tracking_error": ("Tracking error a year", percent),
+    "information_ratio": ("Information ratio", number),
+}
 _HOLES_SHOWN: Final = 20
 _NAMES_SHOWN: Final = 12
 
@@ -52,6 +62,18 @@ def assumptions(document: Mapping[str, Any]) -> Pairs:
         ("Trials behind the parameters", UNDEFINED if trials is None else number(trials, 0)),
     ]
     return shown + [(label(name), plain(value)) for name, value in given.items()]
+
+
+def against(document: Mapping[str, Any]) -> Pairs:
+    """Return the run's measures against the benchmark, and the course of its deepest fall, as far as the document has them."""
+    benchmark, fall = document.get("benchmark") or {}, document.get("drawdown") or {}
+    shown = [(name, format_(benchmark[key])) for key, (name, format_) in _AGAINST.items() if key in benchmark]
+    if fall:
+        course = [fall.get(name) for name in ("peak", "trough", "recovery")]
+        said = [when(each, daily=True) if each else "not yet" for each in course]
+        shown.append(("Deepest drawdown", f"from {said[0]} to {said[1]}, recovered {said[2]}"))
+        shown.append(("Longest below a peak", f"{plain(fall.get('longest_sessions'))} sessions"))
+    return shown
 
 
 def limits(document: Mapping[str, Any]) -> Pairs:

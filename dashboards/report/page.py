@@ -60,12 +60,16 @@ def _parts(result: BacktestResult, curves: Curves, prices: Prices, *, log: bool,
         _exposure(curves),
         _price(document, prices),
         sections.monthly(years),
-        element("div", sections.measures(document, benchmark), _returns(result.trades), css="pair"),
+        element("div", sections.measures(document, benchmark), _beside_measures(result), css="pair"),
         sections.trades(result.trades, daily=daily),
         sections.costs(document, run),
         sections.rests_on(document),
         element("footer", "The files beside this page hold all of it: result.json, equity.csv, fills.csv, trades.csv."),
     ]
+
+
+def _beside_measures(result: BacktestResult) -> Html:
+    return element("div", _returns(result.trades), sections.against(result.document), css="stack")
 
 
 def _header(document: Mapping[str, Any]) -> Html:
@@ -95,7 +99,7 @@ def _equity(document: Mapping[str, Any], curves: Curves, benchmark: Mapping[str,
     parts = ["Logarithmic scale"] if log else []
     if points < len(curves.time):
         parts.append(f"{number(points, 0)} of {number(len(curves.time), 0)} points drawn, among them each high and low")
-    key = sections.legend([("line blue", "This run"), ("line grey", "Bought and held in equal parts, without costs")])
+    key = sections.legend([("line blue", "This run"), ("line grey", "Bought and held in equal parts, without costs and dividends")])
     return sections.chart("equity", "Equity", told, note="; ".join(parts), key=key)
 
 

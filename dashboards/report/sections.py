@@ -113,6 +113,12 @@ def measures(document: Row, benchmark: Mapping[str, float | None]) -> Html:
     return card("Measures", made, note="One point a session; risk-free rate 0")
 
 
+def against(document: Row) -> Html:
+    """Return the run against buying and holding; nothing where the document does not say."""
+    shown = honesty.against(document)
+    return card("Against buying and holding", pairs(shown)) if shown else Html()
+
+
 def monthly(years: Sequence[Year]) -> Html:
     """Return the table of months, coloured by return, with the total of each year."""
     rows = [

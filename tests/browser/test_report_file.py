@@ -109,6 +109,7 @@ def test_the_figures_are_those_of_the_result(written, opened):
     assert percent(metrics["total_return"], signed=True) in figure["total_return"]
     assert figure["annual_return"] == percent(metrics["annual_return"], signed=True)
     assert figure["max_drawdown"] == percent(metrics["max_drawdown"])
+    assert percent(result["benchmark"]["total_return"], signed=True) in page.locator(".headline").inner_text()
     assert figure["sharpe"] == number(metrics["sharpe"])
     assert figure["trades"] == number(result["trades"], 0)
     assert figure["fees"] == number(metrics["fees"])

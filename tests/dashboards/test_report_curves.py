@@ -11,13 +11,13 @@ from dashboards.report.prices import prices_of
 from domain.market import DAY, CorporateAction
 
 
-def test_the_benchmark_splits_the_cash_equally_and_keeps_dividends() -> None:
-    """Half in A from 10 to 12 with a split of 2 and a dividend of 0.5 a new share, half in B, which begins a day later."""
+def test_the_benchmark_splits_the_cash_equally() -> None:
+    """Half in A from 10 to 12 with a split of 2, half in B, which begins a day later."""
     day = np.datetime_as_string(np.datetime64(MONDAY + DAY, "us"), unit="D")
-    actions = [CorporateAction("A", day, "split", 2.0), CorporateAction("A", day, "dividend", 0.5)]
+    actions = [CorporateAction("A", day, "split", 2.0)]
     past = history(market("A", [10.0, 5.0, 6.0]), market("B", [20.0, 30.0], days=[1, 2]), actions=actions)
     curves = curves_of(run_scripts(past, {"A": ".", "B": "."}, quantity(1.0)))
-    assert curves.benchmark.tolist() == pytest.approx([100_000.0, 50_000 * 1.1 + 50_000, 50_000 * 1.3 + 75_000])
+    assert curves.benchmark.tolist() == pytest.approx([100_000.0, 50_000 + 50_000, 50_000 * 1.2 + 75_000])
 
 
 def test_exposure_is_the_value_held_at_each_close_also_after_a_split() -> None:

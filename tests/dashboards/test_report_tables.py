@@ -94,6 +94,24 @@ def test_what_a_result_rests_on_is_said_in_words() -> None:
     assert honesty.holes(document()) == [("SPY", "4", "3 from 2001-09-11 to 2001-09-14")]
 
 
+def test_the_run_is_told_against_the_market_as_far_as_its_document_goes() -> None:
+    """A fall that did not end says so; a document without these figures has none."""
+    fall = {
+        "depth": -0.3,
+        "peak": "2020-02-19T05:00:00Z",
+        "trough": "2020-03-23T04:00:00Z",
+        "recovery": None,
+        "longest_sessions": 7,
+    }
+    assert honesty.against(document(benchmark={"alpha": 0.05, "beta": None}, drawdown=fall)) == [
+        ("Alpha a year", "5.00 %"),
+        ("Beta", "\N{EN DASH}"),
+        ("Deepest drawdown", "from 2020-02-19 to 2020-03-23, recovered not yet"),
+        ("Longest below a peak", "7 sessions"),
+    ]
+    assert honesty.against(document()) == []
+
+
 def test_what_the_report_does_not_know_is_shown_under_its_own_name() -> None:
     """A figure that a later version adds to the document is not lost."""
     later = document(path_equity={"ohlc": 101.5, "olhc": 99.0})
