@@ -6,6 +6,7 @@ rest. ``docs/indicators.md`` lists them.
 """
 
 from domain.indicators.memory import Memory
+from domain.indicators.pandas_ta_frames import pandas_ta_indicator
 from domain.indicators.recursive import (
     Macd,
     SuperTrend,
@@ -68,6 +69,7 @@ __all__ = [
     "minus_di",
     "momentum",
     "obv",
+    "pandas_ta_indicator",
     "parabolic_sar",
     "plus_di",
     "rate_of_change",

@@ -37,14 +37,21 @@ def over_windows(values: Series, length: int, compute: Callable[[Windows], Serie
     """
     values = np.ascontiguousarray(values, np.float64)
     result, count = nothing_yet(values, length)
-    if count > 0:
-        windows: Windows = np.ndarray((length, count), np.float64, values, strides=(8, 8))
-        windows.flags.writeable = False  # they overlap
+    if 0 < count <= _FEW:
+        result[length - 1 :] = compute(_windows(values, length, count))
+    elif count > 0:
+        windows = _windows(values, length, count)
         some = max(_AT_LEAST, _CELLS // length)
         for start in range(0, count, some):
             stop = min(start + some, count)
             result[length - 1 + start : length - 1 + stop] = compute(windows[:, start:stop])
     return result
+
+
+def _windows(values: Series, length: int, count: int) -> Windows:
+    windows: Windows = np.ndarray((length, count), np.float64, values, strides=(8, 8))
+    windows.flags.writeable = False  # they overlap
+    return windows
 
 
 def in_order(terms: Windows) -> Series:
