@@ -26,6 +26,11 @@
     }
   }
 
+  function scrollable(node) {
+    if (node.classList.contains("bk-events")) node.style.setProperty("touch-action", "pan-y pinch-zoom", "important");
+    for (const child of [...(node.shadowRoot?.children ?? []), ...node.children]) scrollable(child);
+  }
+
   function show(doc, record) {
     const timed = (columns) => ({ ...columns, time: columns.time.map((minute) => minute * MINUTE) });
     const { symbol, buy, sell, note, ...bars } = record;
@@ -64,6 +69,7 @@
     const models = doc.roots().flatMap((root) => [...root.references()]);
     calm(models);
     paint(models);
+    if (small.matches) document.querySelectorAll(".plot").forEach(scrollable);
     dark.addEventListener("change", () => paint(models));
     const chooser = document.getElementById("symbol");
     if (chooser) {

@@ -142,6 +142,21 @@ def test_a_phone_needs_no_sideways_scrolling(request, opened, name):
         assert max(frames) <= 0
 
 
+def test_a_finger_on_a_drawing_scrolls_the_page(written, opened):
+    """On a phone every drawing leaves vertical movements to the browser."""
+    page = opened(written[0], 390, has_touch=True, is_mobile=True)
+    kinds = page.evaluate("""() => {
+        const found = [];
+        const look = (node) => {
+            if (node.classList.contains("bk-events")) found.push(getComputedStyle(node).touchAction);
+            for (const child of [...(node.shadowRoot?.children ?? []), ...node.children]) look(child);
+        };
+        document.querySelectorAll(".plot").forEach(look);
+        return found;
+    }""")
+    assert kinds == ["pan-y pinch-zoom"] * len(DRAWINGS)
+
+
 def test_another_symbol_is_drawn_when_chosen(several, opened):
     """The chooser puts the symbol's own prices, fills and note in the place of the others."""
     page = opened(several)
