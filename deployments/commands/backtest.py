@@ -156,6 +156,8 @@ def _print(document: Mapping[str, Any], stored: str | None) -> None:
         ("fills, trades", f"{document['fills']:,}, {document['trades']:,}"),
         ("equity", f"{document['initial_cash']:,.2f} to {document['final_equity']:,.2f}"),
         *((name.replace("_", " "), _measure(name, value)) for name, value in document["metrics"].items()),
+        *([("deepest fall", _fall(document["drawdown"]))] if "drawdown" in document else []),
+        *([("buy and hold", _against(document["benchmark"]))] if "benchmark" in document else []),
         ("engine", document["engine"]),
         ("ledger sha256", document["ledger_sha256"]),
         ("equity sha256", document["equity_sha256"]),
@@ -168,7 +170,7 @@ def _print(document: Mapping[str, Any], stored: str | None) -> None:
 
 
 _SHARES: Final = {
-    "total_return", "annual_return", "annual_volatility", "max_drawdown", "var_95", "cvar_95", "win_rate", "exposure",
+    "total_return", "annual_return", "annual_volatility", "max_drawdown", "var_95", "cvar_95", "win_rate", "exposure", "alpha",
 }  # fmt: skip
 
 
@@ -177,6 +179,18 @@ def _called(document: Mapping[str, Any]) -> list[str]:
     names = document["strategy"].split(",")
     given = document["parameters"] if len(names) > 1 else {names[0]: document["parameters"]}
     return [f"{name}({', '.join(f'{key}={value}' for key, value in given[name].items())})" for name in names]
+
+
+def _fall(drawdown: Mapping[str, Any]) -> str:
+    """Return the deepest fall by its dates."""
+    peak, trough, recovery = (drawdown[name] and drawdown[name][:10] for name in ("peak", "trough", "recovery"))
+    return f"from {peak} to {trough}, {f'recovered {recovery}' if recovery else 'not recovered'}" if drawdown["depth"] else "none"
+
+
+def _against(benchmark: Mapping[str, Any]) -> str:
+    """Return what holding the run's symbols gave, and the run against it."""
+    shown = {"total_return": "total return", "max_drawdown": "max drawdown", "alpha": "alpha", "beta": "beta"}
+    return ", ".join(f"{text} {_measure(name, benchmark[name])}" for name, text in shown.items())
 
 
 def _measure(name: str, value: float | None) -> str:

@@ -237,6 +237,24 @@ def test_a_backtest_as_json_equals_its_files(capsys: pytest.CaptureFixture[str],
     assert float(rows["equity"][-1]["equity"]) == document["final_equity"]
 
 
+def test_a_backtest_for_people_says_what_holding_would_have_made(capsys: pytest.CaptureFixture[str]) -> None:
+    """The deepest fall by its dates, and the benchmark in one line."""
+    assert main([*SPY, "--start", "2015-01-02", "--end", "2020-12-31", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert main([*SPY, "--start", "2015-01-02", "--end", "2020-12-31"]) == 0
+    shown = capsys.readouterr().out
+    fall, held = document["drawdown"], document["benchmark"]
+    assert f"from {fall['peak'][:10]} to {fall['trough'][:10]}, " in shown
+    assert f"total return {held['total_return']:.2%}, max drawdown {held['max_drawdown']:.2%}, alpha {held['alpha']:.2%}" in shown
+
+
+def test_a_finer_timeframe_than_the_files_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 2, both sizes named."""
+    code, said = refused(capsys, *SPY, "--timeframe", "1h")
+    assert code == 2
+    assert "holds 1d bars: --timeframe 1h cannot be finer" in said
+
+
 def test_a_backtest_reads_no_variable_and_no_configuration_file(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
