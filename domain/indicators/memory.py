@@ -182,7 +182,7 @@ class _Call:
 
         self._values = _around_gaps(inputs, compute)
         self._size = self._values.shape[1]
-        self._row = [values.item(-1) for values in inputs] if self._size else []
+        self._row = [values.item(-1) if self._size else np.nan for values in inputs]
 
     def continues(self, name: str, parameters: tuple[float, ...], inputs: Inputs, shown: int, fresh: int) -> bool:
         """Whether this is the same call on the same series, ``fresh`` bars on."""
@@ -190,9 +190,11 @@ class _Call:
             return False
         if self._handle is None and shown != self._size + fresh:
             return False  # only the whole series can open it
-        if any(len(values) != shown for values in inputs):
-            return False
-        return all(_same(values.item(-1 - fresh), known) for values, known in zip(inputs, self._row, strict=False))
+        newest_known = shown - fresh - 1
+        for values, known in zip(inputs, self._row, strict=True):  # written out: this runs at every close
+            if len(values) != shown or (newest_known >= 0 and not _same(values.item(newest_known), known)):
+                return False
+        return True
 
     def feed(self, inputs: Inputs, fresh: int) -> None:
         """Go ``fresh`` bars on."""

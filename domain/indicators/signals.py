@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     type Series = NDArray[np.float64]
@@ -14,8 +13,9 @@ if TYPE_CHECKING:
 
 def crossed_above(first: Series, second: Series) -> NDArray[np.bool_]:
     """Return where ``first`` is above ``second`` and was not on the bar before; False where a value is missing."""
-    crossed = np.zeros(len(first), np.bool_)
-    crossed[1:] = (first[1:] > second[1:]) & (first[:-1] <= second[:-1])
+    crossed: NDArray[np.bool_] = first > second
+    crossed[1:] &= first[:-1] <= second[:-1]
+    crossed[:1] = False
     return crossed
 
 
