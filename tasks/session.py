@@ -24,6 +24,7 @@ from tasks.database.connection import UNAVAILABLE
 from tasks.log import get_logger
 from tasks.session_book import Book, Restored, cursor_of
 from tasks.session_observers import Recorder, log_event, report_failure
+from tasks.session_quality import FeedCheck
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -124,7 +125,7 @@ class Session:
         self.run_id = book.run_id
         helpers = [asyncio.create_task(self._heartbeat(book.run_id)), asyncio.create_task(self._listen())]
         try:
-            restored = await asyncio.to_thread(book.restore)
+            restored = await asyncio.to_thread(book.restore, FeedCheck(self.plan, self._recorder.record))
             self.done, self.total = restored.closes, restored.total
             log.info("session trading", run=book.run_id, account=book.account, instants_done=self.done, of=self.total)
             for event in restored.begun:

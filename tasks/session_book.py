@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from domain.timeline import History
     from tasks.database.connection import Database
     from tasks.session_plan import SessionPlan
+    from tasks.session_quality import FeedCheck
 
 log = get_logger(__name__)
 
@@ -108,8 +109,8 @@ class Book:
         self._writer.append(self.run_id, events, cursor, marks)
         self.cursor = cursor
 
-    def restore(self) -> Restored:
-        """Return the engine as the journal has it, its series complete, and the feed from the cursor on."""
+    def restore(self, check: FeedCheck) -> Restored:
+        """Return the engine as the journal has it, its series complete, and the feed from the cursor on, through ``check``."""
         plan = self._plan
         engine = Engine(plan.spec, self.account, StreamedTargets(plan.spec))
         events = list(journal.load(self._database, self.run_id))
@@ -121,18 +122,21 @@ class Book:
             self.append(events, (first - 1, CLOSE))
         engine.restore(events)
         finished = any(isinstance(event, RunFinished) for event in events)
-        feed, closes = self._remaining(engine)
+        feed, closes = self._remaining(engine, check)
         total = int(np.count_nonzero(schedule(self._history).kind == CLOSE))
         return Restored(engine, feed, self.cursor, finished, closes, total, tuple(events) if is_new else ())
 
-    def _remaining(self, engine: Engine) -> tuple[Iterator[MarketEvent], int]:
+    def _remaining(self, engine: Engine, check: FeedCheck) -> tuple[Iterator[MarketEvent], int]:
         """Show the engine what the journal has answered already; return the rest, and how many closings were answered."""
         feed = market_events(self._history)
         closes = 0
         for event in feed:
             if self.cursor is None or cursor_of(event) > self.cursor:
-                return chain((event,), feed), closes
-            engine.observe(event)
+                coming = map(check.passed, chain((event,), feed))
+                return (passed for passed in coming if passed is not None), closes
+            passed = check.passed(event, is_new=False)
+            if passed is not None:
+                engine.observe(passed)
             closes += isinstance(event, BarsClosed)
         return iter(()), closes
 

@@ -1,0 +1,77 @@
+"""The check between a session's feed and its engine: what cannot be true goes no further, the rest is told."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import msgspec
+
+from domain.events import BarsClosed, BarsOpened
+from domain.quality import iso
+from domain.stream_check import StreamCheck, Verdict
+from tasks.log import get_logger
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from domain.events import MarketEvent
+    from domain.market import Bar
+    from tasks.session_plan import SessionPlan
+
+_MOST_TOLD: Final = 20  # of a kind and symbol: what comes oftener is a state, not an event
+
+log = get_logger(__name__)
+
+
+class Record(Protocol):
+    """How a person is told: see ``tasks.session_observers.Recorder.record``."""
+
+    def __call__(self, event_type: str, level: str, message: str, metadata: Mapping[str, Any]) -> None:
+        """Record one system event."""
+
+
+class FeedCheck:
+    """Passes the events of a feed on, without the bars that cannot be true.
+
+    A replay is trusted: its bars were examined with hindsight when they were stored, so that what is merely improbable is told and
+    changes nothing. Bars told by an earlier life of the session are not told again.
+    """
+
+    def __init__(self, plan: SessionPlan, record: Record) -> None:
+        history = plan.history
+        self._check = StreamCheck(plan.spec.timeframe, plan.spec.instruments, history.actions, trusted=True)
+        self._record = record
+        self._verdicts: dict[str, tuple[int, Verdict]] = {}
+        self._told: Counter[tuple[str, str]] = Counter()
+
+    def passed(self, event: MarketEvent, *, is_new: bool = True) -> MarketEvent | None:
+        """Return ``event`` with the bars that can be true, None where nothing is left of it; tell what was found if it is new."""
+        kept = tuple(bar for bar in event.bars if not self._verdict(bar).impossible)
+        if is_new and isinstance(event, BarsClosed):
+            for bar in event.bars:
+                self._tell(bar, self._verdict(bar))
+        if len(kept) == len(event.bars):
+            return event
+        if not kept and not (isinstance(event, BarsOpened) and event.actions):
+            return None
+        return msgspec.structs.replace(event, bars=kept)
+
+    def _verdict(self, bar: Bar) -> Verdict:
+        """Return the verdict on a bar, made once though a feed shows it at its open and at its close."""
+        known = self._verdicts.get(bar.symbol)
+        if known is None or known[0] != bar.time:
+            known = bar.time, self._check.see(bar)
+            self._verdicts[bar.symbol] = known
+        return known[1]
+
+    def _tell(self, bar: Bar, verdict: Verdict) -> None:
+        for fate, doubts in (("withheld", verdict.impossible), ("doubted", verdict.doubted), ("passed", verdict.told)):
+            for doubt in doubts:
+                self._told[bar.symbol, doubt.kind] += 1
+                if self._told[bar.symbol, doubt.kind] > _MOST_TOLD:
+                    continue
+                message = f"bar of {bar.symbol} at {iso(bar.time)} {fate}: {doubt.kind}, {doubt.detail}"
+                metadata = {"symbol": bar.symbol, "time": iso(bar.time), "kind": doubt.kind, "detail": doubt.detail, "fate": fate}
+                log.warning("bar in doubt", **metadata)
+                self._record("DataQuality", "warning", message, metadata)

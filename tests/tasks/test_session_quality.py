@@ -1,0 +1,100 @@
+"""The check between feed and engine: clean bars pass untouched, untrue ones are withheld, and each finding is told once."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from histories import history, market
+
+from domain.timeline import market_events
+from tasks.session_quality import FeedCheck
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from domain.events import MarketEvent
+    from domain.timeline import History
+
+
+class Told:
+    """Keeps what is recorded."""
+
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+
+    def __call__(self, event_type: str, level: str, message: str, metadata: Mapping[str, Any]) -> None:
+        """Keep one event."""
+        assert (event_type, level) == ("DataQuality", "warning")
+        assert metadata["kind"] in message
+        self.messages.append(message)
+
+
+def made(past: History) -> tuple[FeedCheck, Told]:
+    """Return a check for a replay of ``past`` and what it tells."""
+    told = Told()
+    spec = SimpleNamespace(timeframe=past.timeframe, instruments=past.instruments)
+    return FeedCheck(SimpleNamespace(spec=spec, history=past), told), told  # type: ignore[arg-type]  # what it reads of a plan
+
+
+def wobble(count: int) -> list[float]:
+    """Return closes that go up and down by a percent."""
+    return [100.0 + (n % 3) for n in range(count)]
+
+
+def test_clean_feed_passes_untouched() -> None:
+    """Every event is the same object: a replay of stored bars changes nothing."""
+    past = history(market("AAA", wobble(60)), market("BBB", wobble(60)))
+    check, told = made(past)
+    events = list(market_events(past))
+    assert all(check.passed(event) is event for event in events)
+    assert told.messages == []
+
+
+def test_untrue_bar_goes_no_further_at_its_open_and_close_and_the_others_do() -> None:
+    """A crossed bar of AAA is withheld; BBB's of the same instant passes."""
+    past = history(market("AAA", wobble(60)), market("BBB", wobble(60)))
+    check, told = made(past)
+    when = int(past.bars[0].time[50])
+    seen = [check.passed(broken(event, when)) for event in market_events(past)]
+    times = [bar.time for event in seen if event for bar in event.bars if bar.symbol == "AAA"]
+    assert when not in times
+    assert len(times) == 2 * 59
+    assert sum(bar.symbol == "BBB" for event in seen if event for bar in event.bars) == 2 * 60
+    withheld, hole = told.messages
+    assert "AAA" in withheld
+    assert "withheld: high_low_crossed" in withheld
+    assert "missing_bars, 1 bars are missing before it" in hole
+
+
+def test_event_of_withheld_bars_alone_is_left_out() -> None:
+    """The engine sees no empty instant."""
+    past = history(market("AAA", wobble(60)))
+    check, _ = made(past)
+    when = int(past.bars[0].time[50])
+    seen = [check.passed(broken(event, when)) for event in market_events(past)]
+    assert seen.count(None) == 2
+
+
+def test_improbable_bar_passes_and_is_told_once() -> None:
+    """Nor is it told again after a restart: what an earlier life saw is not new."""
+    closes = wobble(60)
+    past = history(market("AAA", [*closes[:50], 160.0, *closes[51:]]))
+    check, told = made(past)
+    events = list(market_events(past))
+    assert all(check.passed(event) is event for event in events)
+    assert told.messages
+    assert len(told.messages) == len(set(told.messages))
+    again, silent = made(past)
+    assert all(again.passed(event, is_new=False) is event for event in events)
+    assert silent.messages == []
+
+
+def broken(event: MarketEvent, when: int) -> MarketEvent:
+    """Return the event with AAA's bar of ``when`` crossed, whether it opens or closes."""
+    bars = tuple(
+        msgspec.structs.replace(bar, high=bar.low, low=bar.high * 2.0) if (bar.symbol, bar.time) == ("AAA", when) else bar
+        for bar in event.bars
+    )
+    return msgspec.structs.replace(event, bars=bars)
