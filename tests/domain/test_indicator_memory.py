@@ -119,8 +119,9 @@ def test_definition_that_remembers_by_itself_sees_everything(expected: list[int]
 
 
 def test_failed_evaluation_leaves_no_half_fed_memory() -> None:
-    """An indicator fed before the failure is not fed the same bar again."""
+    """An indicator fed before the failure is not fed the same bar again, even where its price looks like the one before."""
     values = np.cumsum(np.random.default_rng(2).normal(size=50)) + 50.0
+    values[31] = values[30]
     memory = Memory()
 
     def definition(first: int, count: int, *, fails: bool = False) -> float:
@@ -134,6 +135,20 @@ def test_failed_evaluation_leaves_no_half_fed_memory() -> None:
     with pytest.raises(DataError):
         memory.evaluate(lambda first: definition(first, 32, fails=True), 32, WINDOW)
     assert memory.evaluate(lambda first: definition(first, 32), 32, WINDOW) == definition(0, 32)
+
+
+def test_call_left_out_once_is_not_continued() -> None:
+    """It was not fed the bar at which it was not made, even where that bar's price looks like the one before."""
+    values = np.cumsum(np.random.default_rng(5).normal(size=50)) + 50.0
+    values[31] = values[30]
+    memory = Memory()
+
+    def definition(first: int, count: int) -> float:
+        return 0.0 if count == 32 else _last(ema(values[first:count], 5))
+
+    for count in range(30, 36):
+        decided = memory.evaluate(lambda first, count=count: definition(first, count), count, WINDOW)
+        assert decided == definition(0, count)
 
 
 def test_error_of_a_run_that_was_lost_anyway_is_not_the_answer() -> None:
