@@ -45,6 +45,15 @@ store = task(
     retry_condition_fn=database_away,
     cache_policy=NO_CACHE,
 )(ingest.store)
+fill_gaps = task(
+    name="fill-gaps",
+    retries=2,
+    retry_delay_seconds=DELAY_SECONDS,
+    retry_jitter_factor=JITTER,
+    retry_condition_fn=database_away,
+    cache_policy=NO_CACHE,
+    tags=["provider"],
+)(ingest.fill_gaps)
 
 
 @flow(name="ingest", flow_run_name="ingest-{provider}")
@@ -110,7 +119,8 @@ async def _from_provider(place: jobs.Workspace, wanted: ingest.Request) -> list[
             reports.append(ingest_job.failed(symbol, wanted, fetched))
         else:
             checked = await asyncio.to_thread(check, fetched, now)
-            reports += [await asyncio.to_thread(store, place.database, one) for one in checked]
+            stored = [await asyncio.to_thread(store, place.database, one) for one in checked]
+            reports += [await asyncio.to_thread(fill_gaps, place.database, wanted, one, now) for one in stored]
         await aupdate_progress_artifact(bar, 100.0 * done / len(symbols))
     return reports
 

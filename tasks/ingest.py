@@ -19,10 +19,10 @@ from domain.examination import examine
 from domain.market import DAY, TIMEFRAMES, AssetClass, Instrument, Timeframe
 from domain.new_york import at_local
 from domain.quality import BAD_SYMBOL, FLAGGED, NO_TIME, REPEATED, Quarantined, iso
-from domain.sessions import Gap, find_gaps, session_dates
-from tasks import ingest_events
+from domain.sessions import find_gaps, session_dates
+from tasks import ingest_events, ingest_gaps
 from tasks.database.bars import last_bars, read_bars, upsert_bars
-from tasks.database.reference import read_instruments, replace_gaps, save_actions, save_instruments, save_quarantine
+from tasks.database.reference import read_instruments, save_actions, save_instruments, save_quarantine
 from tasks.ingest_report import NO_SYMBOL, IngestReport, SymbolReport, first_findings
 from tasks.market_data import open_provider
 from tasks.market_data.files import fetch as fetch_file
@@ -105,7 +105,7 @@ def _from_provider(database: Database, request: Request, now: int, provider: Pro
     for symbol in sorted(set(request.symbols)):
         try:
             fetched = fetch_symbol(database, request, symbol, now, source)
-            reports += [store(database, one) for one in check(fetched, now)]
+            reports += [fill_gaps(database, request, store(database, one), now, source) for one in check(fetched, now)]
         except (ProviderError, DataError) as error:
             reports.append(SymbolReport(symbol, (request.timeframe or _DAILY).name, error=str(error)))
     return IngestReport(source.name, tuple(reports))
@@ -206,7 +206,7 @@ def store(database: Database, checked: Checked) -> SymbolReport:
     count = upsert_bars(database, [checked.bars], checked.source)
     stored = read_bars(database, instrument.symbol, timeframe).time
     gaps = find_gaps(stored, timeframe, instrument.calendar)
-    replace_gaps(database, instrument.symbol, timeframe.name, [_gap_record(gap, instrument.symbol, checked) for gap in gaps])
+    ingest_gaps.record(database, instrument, timeframe, gaps, checked.source)
     return replace(
         outcome,
         **count._asdict(),
@@ -214,6 +214,41 @@ def store(database: Database, checked: Checked) -> SymbolReport:
         missing=sum(gap.missing for gap in gaps),
         first=iso(int(stored[0])),
         last=iso(int(stored[-1])),
+    )
+
+
+def fill_gaps(
+    database: Database, request: Request, report: SymbolReport, now: int, provider: Provider | None = None
+) -> SymbolReport:
+    """Ask the provider once more for each new hole of a stored series; what it does not have stays recorded with its answer."""
+    if report.error is not None or report.gaps == 0:
+        return report
+    source = provider or open_provider(request.provider, request.cache)
+    timeframe = Timeframe.parse(report.timeframe)
+    instrument = read_instruments(database, [report.symbol])[report.symbol]
+    for hole in ingest_gaps.unasked(database, instrument, timeframe):
+        answer = f"{source.name} has none"
+        try:
+            fetched = source.fetch(instrument, timeframe, hole.first, hole.last, now)
+            for one in check(fetched, now):
+                report = _with_repair(report, store(database, one))
+        except (ProviderError, DataError) as error:
+            answer = str(error)
+        ingest_gaps.answered(database, instrument, timeframe, hole, answer, now)
+    return report
+
+
+def _with_repair(report: SymbolReport, repair: SymbolReport) -> SymbolReport:
+    """Return the report of an ingest with what a second request brought."""
+    if repair.error is not None:
+        return report
+    return replace(
+        report,
+        inserted=report.inserted + repair.inserted,
+        updated=report.updated + repair.updated,
+        repaired=report.repaired + repair.inserted,
+        gaps=repair.gaps,
+        missing=repair.missing,
     )
 
 
@@ -243,16 +278,3 @@ def _quarantine_records(row: Quarantined, checked: Checked) -> list[dict[str, An
         "raw": {name: getattr(row, name) for name in _VALUES},
     }
     return [base | {"kind": kind} for kind in row.kinds]
-
-
-def _gap_record(gap: Gap, symbol: str, checked: Checked) -> dict[str, Any]:
-    """Return a gap for the database, its end exclusive."""
-    end = gap.last + checked.timeframe.length
-    return {
-        "symbol": symbol,
-        "timeframe": checked.timeframe.name,
-        "start": gap.first,
-        "end": end,
-        "missing": gap.missing,
-        "detail": f"no bars in {checked.source}",
-    }

@@ -23,7 +23,8 @@ _EXAMPLES: Final = 3
 class SymbolReport:
     """What became of one symbol's rows; ``gaps`` and ``missing`` (bars) are those of everything stored of it.
 
-    ``quarantined`` and ``flagged`` count findings by kind, ``examples`` are the first of each kind.
+    ``repaired`` bars came when the provider was asked again for holes. ``quarantined`` and ``flagged`` count findings by kind,
+    ``examples`` are the first of each kind.
     """
 
     symbol: str
@@ -35,6 +36,7 @@ class SymbolReport:
     repeated: int = 0
     quarantined: dict[str, int] = field(default_factory=dict)
     flagged: dict[str, int] = field(default_factory=dict)
+    repaired: int = 0
     gaps: int = 0
     missing: int = 0
     first: str | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -236,6 +237,76 @@ def test_provider_is_asked_from_a_week_before_the_last_stored_bar(database: Data
     starts = [start for _, start, _ in provider.asked]
     assert starts == [None, date(2020, 1, 24), date(2020, 2, 3)]
     assert last_bars(database, "MEMB", DAILY, 1).time[0] == us("2020-02-14T05:00")
+
+
+class Holed(Memory):
+    """A provider that leaves days out of its first answer, some of them of every answer."""
+
+    def __init__(self, symbol: str, left_out: set[int], never: set[int]) -> None:
+        super().__init__(**{symbol: 10.0})
+        self.left_out, self.never = left_out | never, never
+
+    def fetch(self, instrument: Instrument, timeframe: Timeframe, start: date | None, end: date | None, now: int) -> Fetched:
+        """Return January 2020 without some of its days; raise ProviderError where none is left."""
+        fetched = super().fetch(instrument, timeframe, start, end, now)
+        missing, self.left_out = self.left_out, self.never
+        days = fetched.rows.time.astype("datetime64[us]").astype("datetime64[D]").astype(object)
+        kept = np.array([day.day not in missing for day in days])
+        if not kept.any():
+            raise ProviderError("nothing for these days")
+        return replace(fetched, rows=fetched.rows.take(kept))
+
+
+def test_hole_in_a_provider_s_answer_is_asked_for_once_and_filled(database: Database) -> None:
+    """Two days left out come with the second request, which is for them alone."""
+    provider = Holed("HOLA", {9, 10}, set())
+    (report,) = ingest(database, Request(symbols=("HOLA",)), now=NOW, provider=provider).symbols
+    assert provider.asked == [("HOLA", None, None), ("HOLA", date(2020, 1, 9), date(2020, 1, 10))]
+    assert (report.inserted, report.repaired, report.gaps, report.missing) == (21, 2, 0, 0)
+    assert len(read_bars(database, "HOLA", DAILY)) == 21
+    assert read_gaps(database, "HOLA") == []
+
+
+def test_hole_that_the_provider_cannot_fill_stays_with_its_answer_and_is_not_asked_for_again(database: Database) -> None:
+    """What is partly filled keeps the rest; the next ingest leaves it, and a file that has the bars fills it."""
+    provider = Holed("HOLB", {9}, {10, 22})
+    (report,) = ingest(database, Request(symbols=("HOLB",)), now=NOW, provider=provider).symbols
+    assert (report.inserted, report.repaired, report.gaps) == (19, 1, 2)
+    assert len(provider.asked) == 3
+    details = {row["gap_start"].day: row["detail"] for row in read_gaps(database, "HOLB")}
+    assert details[10].endswith("memory has none")
+    assert details[22].endswith("nothing for these days")
+    assert all("asked again" in detail for detail in details.values())
+    ingest(database, Request(symbols=("HOLB",), start=date(2020, 1, 2)), now=NOW, provider=provider)
+    assert len(provider.asked) == 4
+    assert {row["gap_start"].day: row["detail"] for row in read_gaps(database, "HOLB")} == details
+
+
+def test_hole_in_a_file_is_recorded_and_nobody_is_asked(database: Database, tmp_path: Path) -> None:
+    """A file has no more than it has."""
+    path = write(tmp_path, "2020-01-02,HOLC,10,12,9,11,1\n2020-01-03,HOLC,10,12,9,11,2\n2020-01-07,HOLC,10,12,9,11,3\n")
+    (report,) = ingest(database, Request(path=path), now=NOW).symbols
+    assert (report.repaired, report.gaps) == (0, 1)
+    assert [row["detail"] for row in read_gaps(database, "HOLC")] == ["no bars in file:bars.csv"]
+
+
+def test_extreme_bar_is_stored_and_named_and_a_mistaken_unit_is_quarantined(database: Database, tmp_path: Path) -> None:
+    """A true extreme is never dropped; three days at a hundred times the level before and after are no prices."""
+    times = expected_bars(17_500, 17_700, DAILY, "XNYS")
+    closes = [100.0 + n % 5 for n in range(len(times))]
+    lows = [close - 1.0 for close in closes]
+    lows[60] = 60.0
+    factor = [100.0 if 100 <= n < 103 else 1.0 for n in range(len(times))]
+    rows = [
+        f"{np.datetime64(int(time), 'us')}Z,UNIT,{f * close},{f * (close + 1)},{f * low},{f * close},{1000 + n}\n"
+        for n, (time, close, low, f) in enumerate(zip(times, closes, lows, factor, strict=True))
+    ]
+    (report,) = ingest(database, Request(path=write(tmp_path, "".join(rows))), now=NOW).symbols
+    assert report.quarantined == {"unit_error_100x": 3}
+    assert report.flagged == {"drop": 1}
+    stored = read_bars(database, "UNIT", DAILY)
+    assert (len(stored), stored.low.min()) == (len(times) - 3, 60.0)
+    assert [row["raw"]["close"] for row in read_quarantine(database, "UNIT")] == [10200.0, 10100.0, 10000.0]
 
 
 def test_request_for_nothing_is_refused(database: Database) -> None:
