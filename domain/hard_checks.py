@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _PRICES: Final = ("open", "high", "low", "close")
 _MISTAKEN_UNIT_UNTIL: Final = 31 * DAY
+_FIRST_DAILY: Final = -170 * 365 * DAY  # about 1800, before any exchange's records
+_FIRST_INTRADAY: Final = 10 * 365 * DAY  # about 1980, before any vendor's
 _FIRST_UNCOUNTABLE: Final = 2.0**63
 _FEW_SINGLE: Final = 20
 _USUAL_SINGLE: Final = 0.002  # of the bars
@@ -36,6 +38,9 @@ def _timestamps(series: Series) -> Iterator[Mark]:
     yield Mark(time == NO_TIME, "bad_timestamp", lambda _: "the time cannot be read")
     # Seconds, milliseconds and nanoseconds taken for one another land in January 1970: no bar there is believed.
     mistaken = (time >= 0) & (time < _MISTAKEN_UNIT_UNTIL)
+    first = _FIRST_DAILY if series.timeframe.is_daily else _FIRST_INTRADAY
+    ancient = (time < first) & (time != NO_TIME) & ~mistaken
+    yield Mark(ancient, "implausible_timestamp", lambda at: f"{iso(int(time[at]))} is before there were such bars")
     yield Mark(mistaken, "implausible_timestamp", lambda at: f"{iso(int(time[at]))} looks like an epoch in another unit")
     if series.now is not None:
         limit = series.now

@@ -84,7 +84,7 @@ def from_file(
     warnings = suspected_splits(history) if asset_class is AssetClass.EQUITY else []
     if actions is not None:
         warnings += unread_actions(actions, [instrument.symbol for instrument in instruments])
-    return Loaded(history, (*warnings, *_row_warnings(found, str(path)), *notes))
+    return Loaded(history, (*warnings, *_row_warnings(found, str(path)), *_doubts(found, str(path), warnings), *notes))
 
 
 def _present(now: int | None) -> int:
@@ -102,16 +102,26 @@ def _row_warnings(found: FileBars, source: str) -> list[str]:
     if untrue:
         kinds = sorted({kind for row in untrue for kind in row.kinds})
         warnings.append(f"{len(untrue)} rows of {source} break a rule and are left out: {', '.join(kinds)}")
-    # Holes and splits are told by symbol, from the bars a run really gets.
+    # Holes are told by symbol, from the bars a run really gets.
     flagged = Counter(finding.kind for finding in found.findings if finding.kind in FLAGGED - IMPROBABLE - {MISSING})
     if flagged:
         counts = ", ".join(f"{kind} {count}" for kind, count in sorted(flagged.items()))
         warnings.append(f"rows of {source} are used although found unusual: {counts}; ./pi5 check-data lists them")
-    improbable = Counter(finding.kind for finding in found.findings if finding.kind in IMPROBABLE - {SPLIT})
-    if improbable:
-        counts = ", ".join(f"{kind} {count}" for kind, count in sorted(improbable.items()))
-        warnings.append(f"bars of {source} look wrong and are used as they are: {counts}; ./pi5 check-data lists them")
     return warnings
+
+
+def _doubts(found: FileBars, source: str, told: Sequence[str]) -> list[str]:
+    """Return a warning of the bars that look wrong and are used; a symbol whose splits are ``told`` by day needs no second word."""
+    kinds = Counter(
+        finding.kind
+        for finding in found.findings
+        if finding.kind in IMPROBABLE
+        and not (finding.kind == SPLIT and any(warning.startswith(f"{finding.symbol} opens as after") for warning in told))
+    )
+    if not kinds:
+        return []
+    counts = ", ".join(f"{kind} {count}" for kind, count in sorted(kinds.items()))
+    return [f"bars of {source} look wrong and are used as they are: {counts}; ./pi5 check-data lists them"]
 
 
 def _future_warning(bars: Sequence[str], source: str) -> str:

@@ -31,6 +31,8 @@ FILES: Final[Mapping[str, tuple[str, ...]]] = {
 }  # fmt: skip
 """The CSV files of ``--out`` and their columns."""
 
+_BEGINS_FORMULA: Final = frozenset("=+-@\t\r")
+
 _LATER: Final = "not there yet"
 
 
@@ -139,10 +141,15 @@ def write_files(folder: Path, result: BacktestResult) -> None:
         with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, columns, extrasaction="ignore", lineterminator="\n")
             writer.writeheader()
-            writer.writerows(rows[name])
+            writer.writerows({column: inert(value) for column, value in row.items()} for row in rows[name])
     document = json.dumps(finite(result.document), indent=2, default=str)
     (folder / "result.json").write_text(f"{document}\n", encoding="utf-8")
     (folder / "report.html").write_text(report_html(result), encoding="utf-8")
+
+
+def inert(value: Any) -> Any:
+    """Return a text so that no spreadsheet takes it for a formula: with an apostrophe before what would begin one."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in _BEGINS_FORMULA else value
 
 
 def _print(document: Mapping[str, Any], stored: str | None) -> None:

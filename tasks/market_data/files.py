@@ -15,8 +15,9 @@ from domain.examination import examine
 from domain.market import DAY, HOUR, TIMEFRAMES, AssetClass, CorporateAction, Instrument, parse_symbol
 from domain.quality import NO_TIME
 from domain.sessions import session_dates, within
+from tasks.market_data.input_files import check_is_file
 from tasks.market_data.provider import Fetched
-from tasks.market_data.tables import check_header, check_is_file, read_rows
+from tasks.market_data.tables import check_header, read_rows
 from tasks.market_data.times import usual_step
 
 if TYPE_CHECKING:

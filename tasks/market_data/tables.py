@@ -15,6 +15,7 @@ from domain.errors import DataError, InputError, nearest
 from domain.market import parse_symbol
 from domain.quality import BAD_SYMBOL, Quarantined, Rows
 from tasks.market_data.arrow import floats, integers
+from tasks.market_data.input_files import check_is_file, check_parquet, check_texts
 from tasks.market_data.times import from_arrow, parse_zone
 
 if TYPE_CHECKING:
@@ -85,17 +86,6 @@ def check_header(found: Sequence[str], required: Sequence[str], path: Path) -> N
             raise DataError(f"{path}: column {name!r} is there {list(found).count(name)} times; keep one")
 
 
-def check_is_file(path: Path) -> None:
-    """Raise DataError where ``path`` is no regular file that can be read."""
-    try:
-        if not path.is_file():
-            raise DataError(f"{path} is not a file" if path.exists() else f"{path} does not exist")
-        with path.open("rb"):
-            pass
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}") from error
-
-
 def _read_table(path: Path) -> pa.Table:
     """Return the columns of a file; its first bytes say whether it is Parquet."""
     check_is_file(path)
@@ -111,10 +101,20 @@ def _read_parquet(path: Path) -> pa.Table:
     """Return the columns of a Parquet file (ParquetFile, not a data set: that would import pandas)."""
     try:
         with pa_parquet.ParquetFile(path) as file:
-            check_header(file.schema_arrow.names, COLUMNS, path)
-            return file.read(columns=list(COLUMNS))
-    except (pa.ArrowException, OSError) as error:
+            schema = file.schema_arrow
+            check_header(schema.names, COLUMNS, path)
+            check_parquet(file, COLUMNS, path)
+        # Texts stay dictionaries: one long text in a million rows is held once.
+        texts = [name for name in ("time", "symbol") if pa.types.is_string(schema.field(name).type)]
+        with pa_parquet.ParquetFile(path, read_dictionary=texts) as file:
+            table = file.read(columns=list(COLUMNS))
+        table.validate(full=True)  # texts of a damaged file may be none
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         raise DataError(f"{path} is no Parquet file that can be read: {_first_line(error)}") from error
+    for name in ("time", "symbol"):
+        if pa.types.is_dictionary(table.column(name).type) and pa.types.is_string(table.column(name).type.value_type):
+            check_texts(table.column(name), name, path)
+    return table
 
 
 def _read_csv(path: Path) -> pa.Table:
@@ -137,7 +137,11 @@ def _csv_header(path: Path) -> list[str]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             line = file.readline(_LONGEST_HEADER)
+            if "\0" in line:
+                raise DataError(f"{path} is neither Parquet nor CSV in UTF-8: its first line holds NUL")
             names = next(csv.reader([line]), [])
+            if len(line) == _LONGEST_HEADER:
+                raise DataError(f"{path}: its first line has more than {_LONGEST_HEADER:,} characters; it must name the columns")
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path} is neither Parquet nor CSV in UTF-8: {error}") from error
     if len(names) == 1 and ";" in names[0]:
