@@ -22,7 +22,7 @@ class MultiTimeframeTrend(Strategy):
     fast: Annotated[int, Search(5, 50)] = 10
     slow: Annotated[int, Search(20, 200)] = 30
     filter_timeframe: Literal["5m", "15m", "30m", "1h", "4h", "1d", "1w"] = "1w"
-    filter_period: Annotated[int, Search(5, 50)] = 10
+    filter_period: Annotated[int, Search(2, 50)] = 4
 
     def check(self) -> None:
         """Refuse a fast average that is not faster."""
