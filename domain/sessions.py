@@ -151,7 +151,7 @@ def on_calendar(time: NDArray[np.int64], timeframe: Timeframe, calendar: str) ->
     closed: NDArray[np.bool_] = weekday == 5
     if not timeframe.is_daily:
         edge = at_local(days, _FX_WEEK_EDGE)
-        closed |= ((weekday == 4) & (time >= edge)) | ((weekday == 6) & (time < edge))
+        closed |= ((weekday == 4) & (time >= edge)) | ((weekday == 6) & (time + timeframe.length <= edge))
     return ~closed
 
 

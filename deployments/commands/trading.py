@@ -70,6 +70,8 @@ def _print_report(report: IngestReport) -> None:
         rows.append((one.symbol, one.timeframe, *held, one.first, one.last))
     print_table(columns, rows)
     for one in report.symbols:
+        if one.repaired:
+            say(f"{one.symbol}: {one.repaired} missing bars came when asked for again")
         for fate, kind, count, first in one.findings():
             say(f"{one.symbol}: {count} {kind}, {fate}")
             for example in first:

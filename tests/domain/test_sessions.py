@@ -191,6 +191,15 @@ def test_bar_inside_a_holiday_is_off_the_calendar() -> None:
     assert on_calendar(edges, MINUTES, "FX").tolist() == [True, False, False, True]
 
 
+@pytest.mark.parametrize("name", ["1m", "1h", "4h"])
+def test_every_expected_bar_of_a_currency_is_on_its_calendar(name: str) -> None:
+    """Also the first bar of four hours, which begins before Sunday's opening and holds it."""
+    expected = expected_bars(day_of(2018, 6, 4), day_of(2018, 7, 6), TIMEFRAMES[name], "FX")
+    assert on_calendar(expected, TIMEFRAMES[name], "FX").all()
+    sunday = np.array([us("2018-06-10T16:00"), us("2018-06-10T20:00")])
+    assert on_calendar(sunday, TIMEFRAMES["4h"], "FX").tolist() == [False, True]
+
+
 def test_day_after_the_last_known_year_counts_weekdays() -> None:
     """Beyond the table nothing is known of holidays."""
     beyond = np.array([day_of(2040, 12, 25), day_of(2040, 12, 29)])
