@@ -101,6 +101,25 @@ def test_session_ends_with_the_hashes_of_the_event_backtest(database: Database, 
     assert outcome.instants == BARS
 
 
+def test_improbable_bar_is_told_and_the_ledger_is_that_of_the_backtest(database: Database, tmp_path: Path) -> None:
+    """A low at half the price: a replay reports it once and trades on as the back-test does."""
+    bars = sessions.write_bars(tmp_path / "bars.csv", BARS)
+    lines = bars.read_text().splitlines()
+    at = next(n for n in range(len(lines) - 1, 0, -1) if ",SPY," in lines[n]) - 30
+    cells = lines[at].split(",")
+    cells[4] = str(float(cells[4]) / 2.0)
+    bars.write_text("\n".join([*lines[:at], ",".join(cells), *lines[at + 1 :]]) + "\n")
+    configuration = sessions.write_configuration(tmp_path, bars)
+    expected = sessions.expected(load_settings(configuration, {})).document
+    outcome = trade(plan(configuration, database), database)
+    assert (outcome.ledger_sha256, outcome.equity_sha256) == (expected["ledger_sha256"], expected["equity_sha256"])
+    with database.connect() as connection:
+        told = connection.execute("SELECT level, metadata FROM system_events WHERE event_type = 'DataQuality'").fetchall()
+    assert [(level, found["symbol"], found["kind"], found["fate"]) for level, found in told] == [
+        ("warning", "SPY", "drop", "doubted")
+    ]
+
+
 def test_finished_session_started_again_is_a_new_run_in_an_account_of_its_own(database: Database, configuration: Path) -> None:
     """A replay can be repeated; its second account knows nothing of the first."""
     first, second = (trade(plan(configuration, database), database) for _ in range(2))
