@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -34,13 +35,14 @@ class Record(Protocol):
 class FeedCheck:
     """Passes the events of a feed on, without the bars that cannot be true.
 
-    A replay is trusted: its bars were examined with hindsight when they were stored, so that what is merely improbable is told and
-    changes nothing. Bars told by an earlier life of the session are not told again.
+    A replay is trusted, and has no present: its bars were examined with hindsight when they were stored, so that what is merely
+    improbable is told and changes nothing. Bars told by an earlier life of the session are not told again.
     """
 
     def __init__(self, plan: SessionPlan, record: Record) -> None:
         history = plan.history
-        self._check = StreamCheck(plan.spec.timeframe, plan.spec.instruments, history.actions, trusted=True)
+        self._trusted = plan.feed.partition(":")[0] == "replay"
+        self._check = StreamCheck(plan.spec.timeframe, plan.spec.instruments, history.actions, trusted=self._trusted)
         self._record = record
         self._verdicts: dict[str, tuple[int, Verdict]] = {}
         self._told: Counter[tuple[str, str]] = Counter()
@@ -57,11 +59,15 @@ class FeedCheck:
             return None
         return msgspec.structs.replace(event, bars=kept)
 
+    def is_doubted(self, symbol: str) -> bool:
+        """Return whether no entry may follow from the last bar of ``symbol``: on a feed of the present it is in doubt."""
+        return not self._trusted and self._check.is_doubted(symbol)
+
     def _verdict(self, bar: Bar) -> Verdict:
         """Return the verdict on a bar, made once though a feed shows it at its open and at its close."""
         known = self._verdicts.get(bar.symbol)
         if known is None or known[0] != bar.time:
-            known = bar.time, self._check.see(bar)
+            known = bar.time, self._check.see(bar, None if self._trusted else time.time_ns() // 1000)
             self._verdicts[bar.symbol] = known
         return known[1]
 

@@ -31,11 +31,11 @@ class Told:
         self.messages.append(message)
 
 
-def made(past: History) -> tuple[FeedCheck, Told]:
-    """Return a check for a replay of ``past`` and what it tells."""
+def made(past: History, feed: str = "replay") -> tuple[FeedCheck, Told]:
+    """Return a check for a feed of ``past`` and what it tells."""
     told = Told()
     spec = SimpleNamespace(timeframe=past.timeframe, instruments=past.instruments)
-    return FeedCheck(SimpleNamespace(spec=spec, history=past), told), told  # type: ignore[arg-type]  # what it reads of a plan
+    return FeedCheck(SimpleNamespace(spec=spec, history=past, feed=feed), told), told  # type: ignore[arg-type]  # what it reads of a plan
 
 
 def wobble(count: int) -> list[float]:
@@ -89,6 +89,28 @@ def test_improbable_bar_passes_and_is_told_once() -> None:
     again, silent = made(past)
     assert all(again.passed(event, is_new=False) is event for event in events)
     assert silent.messages == []
+
+
+def test_symbol_of_a_doubted_bar_is_marked_on_a_feed_of_the_present_alone() -> None:
+    """Until its next bar; a replay stays equal to its back-test."""
+    closes = wobble(60)
+    past = history(market("AAA", [*closes[:50], 160.0, *closes[51:]]), market("BBB", closes))
+    for feed, marked in (("yahoo", True), ("replay:bars.csv", False)):
+        check, _ = made(past, feed)
+        for event in market_events(past):
+            check.passed(event)
+            if event.bars[0].time == past.bars[0].time[50]:
+                assert (check.is_doubted("AAA"), check.is_doubted("BBB")) == (marked, False)
+        assert not check.is_doubted("AAA")
+
+
+def test_change_of_unit_is_withheld_on_a_feed_of_the_present_alone() -> None:
+    """Stored bars were examined with hindsight."""
+    closes = wobble(60)
+    past = history(market("AAA", [*closes[:50], 10_000.0, *closes[51:]]))
+    for feed, withheld in (("yahoo", 2), ("replay", 0)):
+        check, _ = made(past, feed)
+        assert [check.passed(event) for event in market_events(past)].count(None) == withheld
 
 
 def broken(event: MarketEvent, when: int) -> MarketEvent:
