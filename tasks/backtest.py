@@ -95,7 +95,7 @@ class BacktestResult:
     fills: list[dict[str, Any]]
     trades: list[dict[str, Any]]
     equity: list[dict[str, Any]]
-    run: Run
+    run: Run = field(compare=False, repr=False)
 
 
 def run_backtest(
