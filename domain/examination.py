@@ -34,8 +34,10 @@ def examine(
     findings = [finding for series in all_series for finding in _examine_series(series)]
     findings.sort(key=lambda finding: finding.row)
     divided = partition(all_series, findings)
-    findings = [finding._replace(row=rows.arrived(finding.row)) for finding in findings]
-    quarantined = [row._replace(row=rows.arrived(row.row)) for row in divided.quarantined]
+    quarantined = list(divided.quarantined)
+    if rows.place is not None:
+        findings = [finding._replace(row=rows.arrived(finding.row)) for finding in findings]
+        quarantined = [row._replace(row=rows.arrived(row.row)) for row in quarantined]
     if rows.refused:
         findings += [Finding(row.row, row.time, row.symbol, BAD_SYMBOL, row.detail) for row in rows.refused]
         findings.sort(key=lambda finding: finding.row)

@@ -68,10 +68,17 @@ def _sessions(series: Series) -> Iterator[Mark]:
     whole = due == due.max()  # a short session with bars after its close looks like a moved one
     doubted = np.flatnonzero(whole & (present < _NOT_COVERED * due)) + first
     hours = np.zeros(len(time), np.int64)
+    by_day = np.argsort(days, kind="stable")
+    ascending = days[by_day]
     for day in doubted[np.isin(doubted, days)].tolist():
-        rows = np.flatnonzero(days == day)
-        hours[rows] = _hours_moved(time[rows], expected[expected_day == day])
+        rows = by_day[_span(ascending, day)]
+        hours[rows] = _hours_moved(time[rows], expected[_span(expected_day, day)])
     yield Mark(hours != 0, SHIFT, lambda at: f"the bars of this day cover its session only when moved by {-int(hours[at]):+d} h")
+
+
+def _span(days: NDArray[np.int64], day: int) -> slice:
+    """Return where ``day`` stands in ascending days."""
+    return slice(int(np.searchsorted(days, day)), int(np.searchsorted(days, day, side="right")))
 
 
 def _hours_moved(time: NDArray[np.int64], expected: NDArray[np.int64]) -> int:

@@ -91,23 +91,25 @@ def _found_levels(around: Local, unit_reach: int) -> list[_Level]:
         for number, first in enumerate(free):
             if first in used or sizes[first] < least:
                 continue
-            after = _way_back(around, first, free[number + 1 :], reach)
-            if after is not None and after not in used:
+            after = _way_back(around, free, number, reach, used)
+            if after is not None:
                 used |= {first, after}
                 found.append(_Level(first, after, float(around.gap[first])))
         free = [at for at in free if at not in used]
     return found + [_Level(first, None, float(around.gap[first])) for first in free if not _of_close(around, first)]
 
 
-def _way_back(around: Local, first: int, later: Sequence[int], reach: int) -> int | None:
-    """Return the first later gap within ``reach`` bars that undoes the one at ``first``."""
+def _way_back(around: Local, gaps: Sequence[int], number: int, reach: int, used: set[int]) -> int | None:
+    """Return the first later gap within ``reach`` bars, not ``used`` yet, that undoes the one called ``number``."""
+    first = gaps[number]
     move = float(around.gap[first])
-    for after in later:
+    for at in range(number + 1, len(gaps)):
+        after = gaps[at]
         if after - first > reach:
             return None
         noise = _AGREEMENT * abs(move) if reach == _SHORT else max(4.0 * float(around.sigma[after]), 0.05)
         back = float(around.gap[after])
-        if back * move < 0.0 and abs(back + move) <= noise:
+        if after not in used and back * move < 0.0 and abs(back + move) <= noise:
             return after
     return None
 
