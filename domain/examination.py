@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from domain.hard_checks import PRESENCE_CHECKS, ROW_CHECKS, SEQUENCE_CHECKS, TIME_CHECKS
+from domain.market_wide import without_market_wide
 from domain.quality import BAD_SYMBOL, FLAGGED, Finding, Partition, Rows, Series, apply, partition, series_of, without
 from domain.shift_checks import zone_shifts
 from domain.statistical_checks import STATISTICAL_CHECKS
@@ -32,6 +33,7 @@ def examine(
     """
     all_series = series_of(rows, timeframe, instruments, now, actions)
     findings = [finding for series in all_series for finding in _examine_series(series)]
+    findings = without_market_wide(all_series, findings)
     findings.sort(key=lambda finding: finding.row)
     divided = partition(all_series, findings)
     quarantined = list(divided.quarantined)

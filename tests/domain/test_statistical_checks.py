@@ -154,6 +154,26 @@ def test_what_markets_do_is_not_flagged(change: Change) -> None:
     assert found(columns, days(400)) == []
 
 
+def together(count: int, changed: Sequence[int]) -> list[tuple[str, int, str]]:
+    """Return the findings of ``count`` symbols of which some have a low a fifth below everything on one day."""
+    parts: list[Columns] = [walk(400, seed=10 + n) for n in range(count)]
+    for n in changed:
+        parts[n]["low"][200] *= 0.8
+    columns = (np.concatenate([part[name] for part in parts]) for name in (*PRICES, "volume"))
+    symbols = tuple("ABCDE"[:count])
+    rows = Rows(symbols, np.repeat(np.arange(count), 400), np.tile(days(400), count), *columns)
+    known = {symbol: Instrument.of(symbol) for symbol in symbols}
+    return [(one.symbol, one.row, one.kind) for one in examine(rows, DAILY, known, NOW)[1]]
+
+
+def test_fall_of_all_symbols_in_one_bar_is_the_market_s_and_of_one_alone_is_not() -> None:
+    """A flash crash takes everything with it; two symbols are too few to confirm each other."""
+    assert together(4, range(4)) == []
+    assert together(4, [1]) == [("B", 600, "drop")]
+    assert together(4, [1, 2]) == [("B", 600, "drop"), ("C", 1000, "drop")]
+    assert together(2, range(2)) == [("A", 200, "drop"), ("B", 600, "drop")]
+
+
 def test_declared_split_is_no_error_and_one_that_the_prices_do_not_show_is() -> None:
     """A corporate action explains its own gap; adjusted prices with raw actions would be adjusted twice."""
     times = days(400)
