@@ -13,7 +13,7 @@ import numpy as np
 
 from domain.market import DAY, AssetClass
 from domain.quality import FUTURE, MISSING, NO_TIME, REPEATED, Check, Mark, Series, iso
-from domain.sessions import Gap, find_gaps, on_calendar, regular_hours, session_dates, session_hours
+from domain.sessions import Gap, find_gaps, is_session, on_calendar, regular_hours, session_dates, session_hours
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -28,7 +28,7 @@ _FIRST_UNCOUNTABLE: Final = 2.0**63
 _FEW_SINGLE: Final = 20
 _USUAL_SINGLE: Final = 0.002  # of the bars
 _MONDAY: Final = 4  # 1970-01-05 was a Monday
-_MOST_ABSENT: Final = 0.2
+_USUALLY_BOTH: Final = 0.8
 _LATE_REPORTS: Final = 0.5  # of a usual bar's volume
 
 
@@ -150,7 +150,7 @@ def _completeness(series: Series) -> Iterator[Mark]:
     """Mark the first row after each hole."""
     order = np.argsort(series.time, kind="stable")
     gaps = _worth_telling(find_gaps(series.time[order], series.timeframe, series.instrument.calendar), series)
-    gaps += _missing_sundays(series)
+    gaps += _missing_at_weekends(series)
     after = order[np.searchsorted(series.time[order], [gap.last for gap in gaps], side="right")] if gaps else order[:0]
     gap_before = dict(zip(after.tolist(), gaps, strict=True))
     marked = np.zeros(len(series), np.bool_)
@@ -165,17 +165,18 @@ def _worth_telling(gaps: list[Gap], series: Series) -> list[Gap]:
     return [gap for gap in gaps if gap.missing > 1] if usual else gaps
 
 
-def _missing_sundays(series: Series) -> list[Gap]:
-    """Return the Sundays without a bar of daily currencies that usually have one before Monday; no calendar asks for them."""
+def _missing_at_weekends(series: Series) -> list[Gap]:
+    """Return Sundays or Mondays without a bar of daily currencies that usually have both: the calendar counts them as one."""
     if series.instrument.calendar != "FX" or not series.timeframe.is_daily:
         return []
     days = np.unique(series.time // DAY)
-    sundays = days[days % 7 == _MONDAY] - 1
-    sundays = sundays[sundays >= days[0]]
-    absent = ~np.isin(sundays, days)
-    if len(sundays) == 0 or absent.mean() > _MOST_ABSENT:
+    mondays = np.arange(days[0], days[-1] + 1, dtype=np.int64)
+    mondays = mondays[(mondays % 7 == _MONDAY) & (mondays > days[0]) & is_session(mondays, "FX")]
+    monday, sunday = np.isin(mondays, days), np.isin(mondays - 1, days)
+    if len(mondays) == 0 or np.mean(monday & sunday) < _USUALLY_BOTH:
         return []
-    return [Gap(day * DAY, day * DAY, 1) for day in sundays[absent].tolist()]
+    absent = [*(mondays[monday & ~sunday] - 1).tolist(), *mondays[sunday & ~monday].tolist()]
+    return [Gap(day * DAY, day * DAY, 1) for day in sorted(absent)]
 
 
 def _describe(gap: Gap) -> str:

@@ -221,15 +221,19 @@ def test_moved_day_is_found_whole_and_no_bar_of_another_day(hours: int, calendar
     assert rows == moved.tolist()
 
 
-def test_daily_currencies_that_trade_on_sundays_miss_one() -> None:
-    """The calendar counts Sunday to Monday, so no session tells of it."""
+@pytest.mark.parametrize(
+    ("gone", "after"), [((2018, 6, 10), (2018, 6, 11)), ((2018, 6, 11), (2018, 6, 12)), ((2018, 6, 13), (2018, 6, 14))]
+)
+def test_daily_currencies_that_trade_on_sundays_miss_any_day(gone: tuple[int, int, int], after: tuple[int, int, int]) -> None:
+    """The calendar counts Sunday to Monday, so one of the two fills the session of both."""
     all_days = day_of(2018, 1, 1) + np.arange(400)
-    traded = all_days[(all_days + 3) % 7 != 5]
-    kept = traded[traded != day_of(2018, 6, 10)] * DAY
-    (monday,) = np.flatnonzero(kept == day_of(2018, 6, 11) * DAY)
-    expected = {(int(monday), "missing_bars")}
-    assert expected <= set(found(walk(len(kept), 0.004), kept, instrument=FX))
-    assert not expected & set(found(walk(len(traded), 0.004), traded * DAY, instrument=FX))
+    traded = all_days[
+        ((all_days + 3) % 7 != 5) & ~np.isin(all_days, [day_of(2018, 1, 1), day_of(2018, 12, 25), day_of(2019, 1, 1)])
+    ]
+    assert found(walk(len(traded), 0.004), traded * DAY, instrument=FX) == []
+    kept = traded[traded != day_of(*gone)] * DAY
+    (next_row,) = np.flatnonzero(kept == day_of(*after) * DAY)
+    assert found(walk(len(kept), 0.004), kept, instrument=FX) == [(int(next_row), "missing_bars")]
 
 
 def test_minutes_without_a_quote_are_told_only_where_they_are_rare() -> None:
