@@ -158,7 +158,7 @@ def _closes(around: Local) -> Iterator[Mark]:
     back = np.concatenate([around.gap[1:], np.zeros(1)])
     total = np.concatenate([around.open[1:] - around.open[:-1], np.zeros(1)])
     far = np.minimum(np.abs(body), np.abs(back)) >= around.bound(_CLOSE_SIGMAS)
-    returns = (body * back < 0.0) & (np.abs(total) <= _AGREEMENT * np.abs(body))
+    returns = np.abs(total) <= _AGREEMENT * np.abs(body)
     edge = np.where(body > 0.0, around.high - around.close, around.close - around.low)
     wrong = far & returns & (edge <= 0.1 * np.abs(body))
     for kind, side in (("spike", body > 0.0), ("drop", body < 0.0)):

@@ -146,9 +146,22 @@ def expiry(columns: Columns) -> None:
     columns["volume"][200] *= 20.0
 
 
-@pytest.mark.parametrize("change", [crash, panic, expiry, put("low", 200, 0.94), scale(slice(200, None), 1.25)])
+def close_at(fall: float, then: float) -> Change:
+    """Return the change by which a bar closes at ``fall`` of its open, its low, and the next opens at ``then`` of it."""
+
+    def change(columns: Columns) -> None:
+        columns["close"][200] = columns["low"][200] = columns["open"][200] * fall
+        scale(slice(201, None), columns["open"][200] * then / columns["open"][201])(columns)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [close_at(0.75, 0.86), close_at(0.75, 0.55), crash, panic, expiry, put("low", 200, 0.94), scale(slice(200, None), 1.25)],
+)
 def test_what_markets_do_is_not_flagged(change: Change) -> None:
-    """A new level that stays, a fall with a slow way back, a busy day, a wick of a few sigma, a takeover."""
+    """A fall half made good or gone on over night, a new level that stays, a slow way back, a busy day, a wick, a takeover."""
     columns = walk(400)
     change(columns)
     assert found(columns, days(400)) == []
@@ -234,6 +247,13 @@ def test_daily_currencies_that_trade_on_sundays_miss_any_day(gone: tuple[int, in
     kept = traded[traded != day_of(*gone)] * DAY
     (next_row,) = np.flatnonzero(kept == day_of(*after) * DAY)
     assert found(walk(len(kept), 0.004), kept, instrument=FX) == [(int(next_row), "missing_bars")]
+
+
+def test_two_holes_a_day_apart_are_no_moved_day() -> None:
+    """Three hours are missing, and a day later two: nothing came back."""
+    times = np.delete(expected_bars(day_of(2018, 6, 4), day_of(2018, 6, 22), HOURLY, "24/7"), [100, 101, 102, 127, 128])
+    kinds = found(walk(len(times), 0.0005), times, HOURLY, CRYPTO)
+    assert kinds == [(100, "missing_bars"), (124, "missing_bars")]
 
 
 def test_minutes_without_a_quote_are_told_only_where_they_are_rare() -> None:
