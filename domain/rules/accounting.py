@@ -3,7 +3,7 @@
 from math import floor
 from typing import Final, NamedTuple
 
-from domain.rules.costs import Costs, fee
+from domain.rules.costs import Costs, commission
 from domain.rules.rule import rule, to_cents_of_a_cent
 
 _EXACT: Final = 1.0 + 2.0**-50  # a quotient that misses a whole lot by rounding alone still counts as whole
@@ -49,14 +49,21 @@ def value_of(lots: int, price: float, lots_per_unit: int) -> float:
 
 
 @rule
+def money_for(lots: int, price: float, costs: Costs, lots_per_unit: int) -> float:
+    """Return what buying ``lots`` at ``price`` takes of the cash, commission included."""
+    notional = value_of(lots, price, lots_per_unit)
+    return notional + commission(float(lots) / lots_per_unit, notional, costs)
+
+
+@rule
 def affordable_lots(lots: int, price: float, cash: float, costs: Costs, lots_per_unit: int) -> int:
     """Return the most of ``lots`` that ``cash`` pays for at ``price`` with its fee; cash never goes below zero."""
-    if value_of(lots, price, lots_per_unit) + fee(value_of(lots, price, lots_per_unit), costs) <= cash:
+    if money_for(lots, price, costs, lots_per_unit) <= cash:
         return lots
     paid, unpaid = 0, lots  # halving the range between them: where lots are tiny, a fee's last decimal is worth millions of lots
     while unpaid - paid > 1:
         tried = (paid + unpaid) // 2
-        if value_of(tried, price, lots_per_unit) + fee(value_of(tried, price, lots_per_unit), costs) <= cash:
+        if money_for(tried, price, costs, lots_per_unit) <= cash:
             paid = tried
         else:
             unpaid = tried

@@ -1,11 +1,12 @@
-"""What an exchange would do with an order on a bar (fill model 1)."""
+"""What an exchange would do with one order at one point of a bar (fill model 1)."""
 
 from enum import IntEnum
 from math import floor
 from typing import Final, NamedTuple
 
 from domain.rules.accounting import MOST_LOTS, affordable_lots, value_of
-from domain.rules.costs import Costs, fee
+from domain.rules.costs import Costs, Levies, Liquidity, commission, friction
+from domain.rules.regulatory import regulatory_fee
 from domain.rules.rule import rule
 
 UNLIMITED: Final = MOST_LOTS
@@ -14,6 +15,36 @@ UNLIMITED: Final = MOST_LOTS
 VOLUME_SHARE_DAILY: Final = 0.025
 VOLUME_SHARE_INTRADAY: Final = 0.10
 VOLUME_SHARE_OFF: Final = 0.0
+
+
+class OrderType(IntEnum):
+    """How an order waits for its price."""
+
+    MARKET = 0
+    LIMIT = 1
+    STOP = 2
+    STOP_LIMIT = 3
+    TRAILING_STOP = 4
+    MARKET_ON_CLOSE = 5
+
+    @property
+    def code(self) -> str:
+        """The name in journals and JSON."""
+        return self.name.lower()
+
+
+class TimeInForce(IntEnum):
+    """How long an order waits: until cancelled, to the session's close, or for the first opening, all of it or what there is."""
+
+    GTC = 0
+    DAY = 1
+    IOC = 2
+    FOK = 3
+
+    @property
+    def code(self) -> str:
+        """The name in journals and JSON."""
+        return self.name.lower()
 
 
 class Reason(IntEnum):
@@ -60,18 +91,55 @@ def volume_allowance(volume: float, share: float, lots_per_unit: int) -> int:
 
 
 @rule
-def market_price(point: float, side: int, slippage_rate: float) -> float:
-    """Return the price of a market order at ``point``: slippage is always against us."""
-    return point * (1.0 + side * slippage_rate)
+def market_price(point: float, side: int, rate: float) -> float:
+    """Return the price of a market order at ``point``: spread, slippage and impact, together ``rate``, are always against us."""
+    return point * (1.0 + side * rate)
 
 
 @rule
-def simulate_fill(side: int, lots: int, point: float, allowance: int, cash: float, costs: Costs, lots_per_unit: int) -> Fill:
-    """Fill a market order of ``lots`` at ``point``, within the bar's ``allowance`` and, for a buy, within ``cash``.
+def stop_is_met(side: int, stop: float, point: float) -> bool:
+    """Return whether the price at ``point`` is at or through a stop: at or above it for a buy, at or below it for a sell."""
+    return side * (point - stop) >= 0.0
 
-    What the volume leaves stays open; what cash cannot pay is cut from the order.
+
+@rule
+def limit_is_met(side: int, limit: float, point: float, half_tick: float) -> bool:
+    """Return whether trading at ``point`` is through a limit, by more than half a tick: a mere touch does not fill."""
+    return side * (limit - point) > half_tick
+
+
+@rule
+def gapped_price(side: int, limit: float, point: float) -> float:
+    """Return the price of a limit order reached at ``point``: the point where that is better (a gap), else the limit."""
+    return point if side * (limit - point) > 0.0 else limit
+
+
+@rule
+def fee_of(side: int, lots: int, price: float, costs: Costs, levies: Levies, lots_per_unit: int) -> float:
+    """Return the whole fee of a fill: commission, and on sales what regulators take."""
+    units, notional = float(lots) / lots_per_unit, value_of(lots, price, lots_per_unit)
+    if lots == 0:
+        return 0.0
+    paid = commission(units, notional, costs)
+    return paid if side > 0 else paid + regulatory_fee(notional, units, levies.sec_rate, levies.taf_rate, levies.taf_cap)
+
+
+@rule
+def fee_within(charged: float, money: float) -> float:
+    """Return a sale's fee, at most the ``money`` there is: an exit passes, and the cash of a cash account stays at 0 or above."""
+    if charged <= money:
+        return charged
+    return floor(money * 10_000.0) / 10_000.0 if money > 0.0 else 0.0
+
+
+@rule
+def simulate_fill(
+    side: int, lots: int, price: float, allowance: int, cash: float, costs: Costs, levies: Levies, lots_per_unit: int
+) -> Fill:
+    """Fill ``lots`` at ``price``, within the bar's ``allowance`` and, for a buy, within ``cash``.
+
+    What the volume leaves stays open; what cash cannot pay is cut from the order. A sale's fee never takes more than there is.
     """
-    price = market_price(point, side, costs.slippage_rate)
     filled = lots if lots < allowance else allowance
     cut = 0
     if side > 0 and filled > 0:
@@ -79,4 +147,25 @@ def simulate_fill(side: int, lots: int, point: float, allowance: int, cash: floa
         if paid < filled:
             cut = lots - paid
             filled = paid
-    return Fill(filled, price, fee(value_of(filled, price, lots_per_unit), costs), cut)
+    charged = fee_of(side, filled, price, costs, levies, lots_per_unit)
+    if side < 0:
+        charged = fee_within(charged, value_of(filled, price, lots_per_unit) + cash)
+    return Fill(filled, price, charged, cut)
+
+
+@rule
+def simulate_market_fill(
+    side: int,
+    lots: int,
+    point: float,
+    allowance: int,
+    cash: float,
+    costs: Costs,
+    levies: Levies,
+    liquidity: Liquidity,
+    lots_per_unit: int,
+) -> Fill:
+    """Fill a market order of ``lots`` at ``point``: as ``simulate_fill``, at the price that its size moves against us."""
+    traded = lots if lots < allowance else allowance
+    price = market_price(point, side, friction(costs, float(traded) / lots_per_unit, liquidity))
+    return simulate_fill(side, lots, price, allowance, cash, costs, levies, lots_per_unit)

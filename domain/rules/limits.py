@@ -4,7 +4,7 @@ Each limit is a field of ``Limits``, a member of ``Breach`` and a line in ``boun
 """
 
 from enum import IntEnum
-from math import inf
+from math import inf, sqrt
 from typing import NamedTuple
 
 from domain.rules.accounting import value_of, whole_lots
@@ -24,6 +24,17 @@ class Breach(IntEnum):
     DAILY_LOSS_LIMIT = 7
     MAX_DRAWDOWN = 8
     HALTED = 9
+    BORROW_UNAVAILABLE = 10
+    MARGIN = 11
+    MARGIN_CALL = 12
+    MAX_NET_EXPOSURE = 13
+    MAX_CONCENTRATION = 14
+    MAX_CLUSTER_EXPOSURE = 15
+    MAX_ORDER_SIZE = 16
+    MAX_ORDER_NOTIONAL = 17
+    PRICE_COLLAR = 18
+    MAX_ORDER_RATE = 19
+    MAX_VALUE_AT_RISK = 20
 
     @property
     def code(self) -> str:
@@ -32,12 +43,28 @@ class Breach(IntEnum):
 
 
 class Limits(NamedTuple):
-    """Bounds as fractions of the equity; infinity switches one off."""
+    """Bounds as fractions of the equity where nothing else is said; infinity switches one off.
+
+    ``max_concentration`` bounds the Herfindahl index of the positions' shares of the equity (the sum of their squares).
+    ``max_cluster_exposure`` bounds what is held together of symbols whose returns correlate by ``cluster_correlation`` or more.
+    ``max_order_size`` is in units and ``max_order_notional`` in the account's currency, both of one entry. ``price_collar`` is how
+    far, as a fraction, a price may lie from the one before. ``max_order_rate`` counts the entries of a session.
+    ``max_value_at_risk`` bounds the 95 % value at risk over one bar, by historical simulation of 60 returns.
+    """
 
     max_position_size: float = inf
     max_gross_exposure: float = inf
     daily_loss_limit: float = inf
     max_drawdown: float = inf
+    max_net_exposure: float = inf
+    max_concentration: float = inf
+    max_cluster_exposure: float = inf
+    cluster_correlation: float = 0.7
+    max_order_size: float = inf
+    max_order_notional: float = inf
+    price_collar: float = inf
+    max_order_rate: float = inf
+    max_value_at_risk: float = inf
 
 
 class Watch(NamedTuple):
@@ -93,26 +120,164 @@ def watch(state: Watch, limits: Limits, session: int, previous_equity: float, eq
     return Watch(session, base, peak, daily, drawdown, floor)
 
 
+class Exposure(NamedTuple):
+    """The rest of the account with every open order at its worst, in the account's currency.
+
+    ``spendable`` is cash less open buys with their costs; ``gross`` the sum of absolute values, ``highest`` and ``lowest`` the net
+    value if all buys, or all sells, fill; ``squares`` the sum of squared values; ``margin`` the initial margin.
+    """
+
+    spendable: float
+    gross: float = 0.0
+    highest: float = 0.0
+    lowest: float = 0.0
+    squares: float = 0.0
+    margin: float = 0.0
+
+
+class Barred(NamedTuple):
+    """Why every entry is refused: a ``Breach`` or 0, the value met and its bound."""
+
+    breach: int
+    value: float
+    bound: float
+
+
+NOTHING_BARRED = Barred(0, 0.0, 0.0)
+
+
+@rule
+def add_exposure(
+    exposure: Exposure, lots: int, buys: int, sells: int, price: float, buy_price: float, lots_per_unit: int, initial: float
+) -> Exposure:
+    """Add a symbol that holds ``lots`` and has open orders that may buy ``buys`` and sell ``sells`` lots beyond an exit."""
+    high, low = lots + buys, lots - sells
+    worst = abs(high) if abs(high) > abs(low) else abs(low)
+    value = value_of(worst, price, lots_per_unit)
+    return Exposure(
+        exposure.spendable - value_of(buys, buy_price, lots_per_unit) if buys > 0 else exposure.spendable,
+        exposure.gross + value,
+        exposure.highest + value_of(high, price, lots_per_unit),
+        exposure.lowest + value_of(low, price, lots_per_unit),
+        exposure.squares + value * value,
+        exposure.margin + value * initial,
+    )
+
+
+@rule
+def reserve(exposure: Exposure, money: float) -> Exposure:
+    """Take money that is promised already off what can be spent."""
+    return Exposure(
+        exposure.spendable - money, exposure.gross, exposure.highest, exposure.lowest, exposure.squares, exposure.margin
+    )
+
+
+@rule
+def barred_account(state: Watch, limits: Limits, equity: float, called: bool) -> Barred:
+    """Return what bars the whole account from entries: a margin call, the drawdown, the day's loss, or nothing."""
+    if called:
+        return Barred(Breach.MARGIN_CALL.value, 0.0, 0.0)
+    if state.drawdown_breach != 0:
+        return Barred(state.drawdown_breach, 1.0 - equity / state.peak, limits.max_drawdown)
+    if state.daily_breach != 0:
+        return Barred(state.daily_breach, 1.0 - equity / state.base, limits.daily_loss_limit)
+    return Barred(0, 0.0, 0.0)
+
+
+@rule
+def barred_symbol(account: Barred, limits: Limits, entries: int, price: float, before: float) -> Barred:
+    """Return what bars a symbol: what bars the account, the session's ``entries``, or a price far from the one ``before``."""
+    if account.breach != 0:
+        return account
+    if entries >= limits.max_order_rate:
+        return Barred(Breach.MAX_ORDER_RATE.value, entries + 1.0, limits.max_order_rate)
+    if before > 0.0 and abs(price / before - 1.0) > limits.price_collar:
+        return Barred(Breach.PRICE_COLLAR.value, abs(price / before - 1.0), limits.price_collar)
+    return account
+
+
+@rule
+def lots_for(money: float, price: float, lots_per_unit: int) -> int:
+    """Return the whole lots that ``money`` is worth at ``price``, none for nothing."""
+    return whole_lots(money / price, lots_per_unit) if money > 0.0 else 0
+
+
 @rule
 def bound_by_limits(
-    wanted: int, held: int, price: float, equity: float, other_exposure: float, lots_per_unit: int, limits: Limits
+    wanted: int,
+    held: int,
+    price: float,
+    equity: float,
+    exposure: Exposure,
+    cluster: float,
+    lots_per_unit: int,
+    limits: Limits,
 ) -> Bounded:
-    """Cut ``wanted`` lots (same sign as the position they make) to position share and gross exposure.
+    """Cut ``wanted`` lots (same sign as the position they make) to every limit on size. What is held already is never cut.
 
-    ``other_exposure`` is the absolute value of every other position and open entry. What is held already is never cut.
+    ``cluster`` is what is held of other symbols that move together with this one.
     """
     sign = 1 if wanted > 0 else -1
-    most, kept = abs(wanted), held * sign if held * sign > 0 else 0
+    kept = held * sign if held * sign > 0 else 0
     bounded = Bounded(wanted, 0, 0.0, 0.0)
-    share = limits.max_position_size
-    if value_of(most, price, lots_per_unit) > share * equity:
-        value = value_of(most, price, lots_per_unit) / equity
-        most = max(whole_lots(share * equity / price, lots_per_unit), kept)
-        bounded = Bounded(sign * most, Breach.MAX_POSITION_SIZE.value, value, share)
-    gross = limits.max_gross_exposure
-    if other_exposure + value_of(most, price, lots_per_unit) > gross * equity:
-        value = (other_exposure + value_of(most, price, lots_per_unit)) / equity
-        room = gross * equity - other_exposure
-        most = max(whole_lots(room / price, lots_per_unit) if room > 0.0 else 0, kept)
-        bounded = Bounded(sign * most, Breach.MAX_GROSS_EXPOSURE.value, value, gross)
+    bound, breach = limits.max_position_size, Breach.MAX_POSITION_SIZE.value
+    bounded = cut_to(bounded, 0.0, bound, breach, kept, price, equity, lots_per_unit)
+    bound, breach = limits.max_gross_exposure, Breach.MAX_GROSS_EXPOSURE.value
+    bounded = cut_to(bounded, exposure.gross, bound, breach, kept, price, equity, lots_per_unit)
+    if limits.max_net_exposure < inf:
+        net = exposure.highest if sign > 0 else -exposure.lowest
+        bound, breach = limits.max_net_exposure, Breach.MAX_NET_EXPOSURE.value
+        bounded = cut_to(bounded, net, bound, breach, kept, price, equity, lots_per_unit)
+    if limits.max_cluster_exposure < inf:
+        bound, breach = limits.max_cluster_exposure, Breach.MAX_CLUSTER_EXPOSURE.value
+        bounded = cut_to(bounded, cluster, bound, breach, kept, price, equity, lots_per_unit)
+    if limits.max_concentration < inf:
+        bounded = cut_to_concentration(bounded, exposure.squares, kept, price, equity, lots_per_unit, limits)
+    if limits.max_order_size < inf or limits.max_order_notional < inf:
+        bounded = cut_to_order(bounded, kept, price, lots_per_unit, limits)
+    return bounded
+
+
+@rule
+def cut_to(
+    bounded: Bounded, other: float, bound: float, breach: int, kept: int, price: float, equity: float, lots_per_unit: int
+) -> Bounded:
+    """Cut to what leaves the position and ``other`` together within ``bound``, a fraction of the equity, as is the value met."""
+    value = other + value_of(abs(bounded.lots), price, lots_per_unit)
+    money = bound * equity
+    if not value > money:
+        return bounded
+    sign = 1 if bounded.lots > 0 else -1
+    most = lots_for(money - other, price, lots_per_unit)
+    return Bounded(sign * (most if most > kept else kept), breach, value / equity, bound)
+
+
+@rule
+def cut_to_concentration(
+    bounded: Bounded, squares: float, kept: int, price: float, equity: float, lots_per_unit: int, limits: Limits
+) -> Bounded:
+    """Cut to a Herfindahl index of the positions' shares of the equity within its bound."""
+    sign = 1 if bounded.lots > 0 else -1
+    value = value_of(abs(bounded.lots), price, lots_per_unit)
+    index = (squares + value * value) / (equity * equity)
+    if not index > limits.max_concentration:
+        return bounded
+    left = limits.max_concentration * equity * equity - squares
+    most = lots_for(sqrt(left), price, lots_per_unit) if left > 0.0 else 0
+    return Bounded(sign * (most if most > kept else kept), Breach.MAX_CONCENTRATION.value, index, limits.max_concentration)
+
+
+@rule
+def cut_to_order(bounded: Bounded, kept: int, price: float, lots_per_unit: int, limits: Limits) -> Bounded:
+    """Cut the entry, what comes on top of ``kept``, to the largest order in units and in money."""
+    sign = 1 if bounded.lots > 0 else -1
+    entry = abs(bounded.lots) - kept
+    units = float(entry) / lots_per_unit
+    if units > limits.max_order_size:
+        entry = whole_lots(limits.max_order_size, lots_per_unit)
+        bounded = Bounded(sign * (kept + entry), Breach.MAX_ORDER_SIZE.value, units, limits.max_order_size)
+    money = value_of(entry, price, lots_per_unit)
+    if money > limits.max_order_notional:
+        entry = lots_for(limits.max_order_notional, price, lots_per_unit)
+        bounded = Bounded(sign * (kept + entry), Breach.MAX_ORDER_NOTIONAL.value, money, limits.max_order_notional)
     return bounded

@@ -1,11 +1,23 @@
-"""From a target to an order or a refusal with its reason: exits pass, entries meet sizing, limits and cash."""
+"""From a target to an order or a refusal with its reason: exits pass, entries meet sizing, limits, margin and cash."""
 
+from enum import IntEnum
+from math import inf
 from typing import NamedTuple
 
 from domain.rules.accounting import value_of, whole_lots
-from domain.rules.limits import Breach, Limits, bound_by_limits
+from domain.rules.book import NO_GROUP, Book
+from domain.rules.exits import PROTECTIVE
+from domain.rules.limits import Barred, Bounded, Breach, Exposure, Limits, bound_by_limits, lots_for
 from domain.rules.rule import rule
 from domain.rules.sizing import Size
+
+
+class Shorting(IntEnum):
+    """Whether a symbol may be sold short: the account has to allow it, and a borrow rate to be known."""
+
+    ALLOWED = 0
+    CASH_ACCOUNT = 1
+    NO_BORROW = 2
 
 
 class Plan(NamedTuple):
@@ -25,17 +37,20 @@ class Plan(NamedTuple):
 class Account(NamedTuple):
     """What planning must know of the account beside the symbol.
 
-    ``spendable`` is cash less open buys at their marks plus costs; ``other_exposure`` the absolute value of the other positions
-    and their open entries; ``state_breach`` the ``Breach`` that refuses every entry, or 0, with its value and bound.
+    ``exposure`` is the rest of it, open orders at their worst; ``cluster`` the part of that which moves with the symbol;
+    ``barred`` what refuses every entry. ``shorting`` is a ``Shorting``; ``initial`` the initial margin rate, 0 in a cash account.
+    ``risk_lots`` are the most lots, long or short, that the value at risk allows, at ``risk`` where the order were whole, infinite
+    where it cannot be told.
     """
 
     equity: float
-    spendable: float
-    other_exposure: float
-    state_breach: int
-    state_value: float
-    state_bound: float
-    shorts_allowed: bool
+    exposure: Exposure
+    cluster: float
+    barred: Barred
+    shorting: int
+    initial: float
+    risk_lots: int
+    risk: float
 
 
 @rule
@@ -54,10 +69,10 @@ def payable_lots(lots: int, price: float, cost_rate: float, spendable: float, lo
 
 
 @rule
-def plan_order(
+def plan_order(  # noqa: C901 - one rule after the other, in the order in which they cut
     wanted: Size, held: int, price: float, cost_rate: float, lots_per_unit: int, limits: Limits, account: Account
 ) -> Plan:
-    """Return the order that takes the position from ``held`` to ``wanted`` lots, cut to what limits and cash allow.
+    """Return the order that takes the position from ``held`` to ``wanted`` lots, cut to what limits, margin and cash allow.
 
     The part that reduces the position always passes.
     """
@@ -70,15 +85,102 @@ def plan_order(
         return Plan(wanted.lots - held, 0, 0, 0.0, 0.0, False)
     kept = 0 if opposite else held
     entry = wanted.lots - kept
-    if entry < 0 and not account.shorts_allowed:
-        return Plan(kept - held, Breach.SHORT_NOT_ALLOWED.value, -entry, wanted.units, 0.0, False)
-    if account.state_breach != 0:
-        return Plan(kept - held, account.state_breach, abs(entry), account.state_value, account.state_bound, True)
-    bounded = bound_by_limits(wanted.lots, kept, price, account.equity, account.other_exposure, lots_per_unit, limits)
+    if entry < 0 and account.shorting != Shorting.ALLOWED.value:
+        breach = Breach.SHORT_NOT_ALLOWED.value
+        if account.shorting == Shorting.NO_BORROW.value:
+            breach = Breach.BORROW_UNAVAILABLE.value
+        return Plan(kept - held, breach, -entry, wanted.units, 0.0, False)
+    if account.barred.breach != 0:
+        return Plan(kept - held, account.barred.breach, abs(entry), account.barred.value, account.barred.bound, True)
+    if limits.max_value_at_risk < inf and account.risk == inf:
+        return Plan(kept - held, Breach.MISSING_INPUT.value, abs(entry), 0.0, 0.0, True)
+    bounded = bound_by_limits(wanted.lots, kept, price, account.equity, account.exposure, account.cluster, lots_per_unit, limits)
+    if limits.max_value_at_risk < inf:
+        bounded = bound_by_risk(bounded, kept, account, limits)
+    if account.initial > 0.0:
+        bounded = bound_by_margin(bounded, kept, price, cost_rate, lots_per_unit, account)
     lots, breach, value, bound = bounded.lots - held, bounded.breach, bounded.value, bounded.bound
-    if lots > 0:
-        paid = max(payable_lots(lots, price, cost_rate, account.spendable, lots_per_unit), -held)  # covering a short passes whole
+    if lots > 0 and account.initial == 0.0:
+        paid = payable_lots(lots, price, cost_rate, account.exposure.spendable, lots_per_unit)
+        paid = max(paid, -held)  # covering a short passes whole
         if paid < lots:
-            breach, value, bound = Breach.CASH.value, value_of(lots, price * (1.0 + cost_rate), lots_per_unit), account.spendable
-            lots = paid
+            breach, value = Breach.CASH.value, value_of(lots, price * (1.0 + cost_rate), lots_per_unit)
+            lots, bound = paid, account.exposure.spendable
     return Plan(lots, breach, abs(wanted.lots - held - lots), value, bound, False)
+
+
+@rule
+def bound_by_risk(bounded: Bounded, kept: int, account: Account, limits: Limits) -> Bounded:
+    """Cut to the lots that the value at risk allows."""
+    if abs(bounded.lots) <= account.risk_lots:
+        return bounded
+    sign = 1 if bounded.lots > 0 else -1
+    most = account.risk_lots if account.risk_lots > abs(kept) else abs(kept)
+    return Bounded(sign * most, Breach.MAX_VALUE_AT_RISK.value, account.risk, limits.max_value_at_risk)
+
+
+@rule
+def bound_by_margin(bounded: Bounded, kept: int, price: float, cost_rate: float, lots_per_unit: int, account: Account) -> Bounded:
+    """Cut the entry to what the equity backs with its initial margin, costs counted; Regulation T for equities."""
+    sign = 1 if bounded.lots > 0 else -1
+    entry = abs(bounded.lots - kept)
+    room = account.equity - account.exposure.margin - value_of(abs(kept), price, lots_per_unit) * account.initial
+    each = price * (account.initial + cost_rate)
+    if value_of(entry, each, lots_per_unit) <= room:
+        return bounded
+    most = lots_for(room, each, lots_per_unit)
+    return Bounded(kept + sign * most, Breach.MARGIN.value, value_of(entry, each, lots_per_unit), room)
+
+
+@rule
+def kept_lots(wanted: int, held: int) -> int:
+    """Return the part of the position that ``wanted`` lots keep: all of it in the same direction, else nothing."""
+    return held if (wanted > 0) == (held > 0) else 0
+
+
+@rule
+def enters(held: int, lots: int) -> bool:
+    """Return whether an order of signed ``lots`` opens or adds to a position, in whole or in part."""
+    return abs(held + lots) > abs(held) or (held > 0 > held + lots) or (held < 0 < held + lots)
+
+
+@rule
+def plan_wish(
+    lots: int,
+    held: int,
+    buys: int,
+    sells: int,
+    price: float,
+    cost_rate: float,
+    lots_per_unit: int,
+    limits: Limits,
+    account: Account,
+) -> Plan:
+    """Return what is ordered of a strategy's own order of signed ``lots``, priced at ``price``.
+
+    It is planned from the position as it were had the orders of its side filled, ``buys`` or ``sells`` lots: each order finds the
+    limits as those before it left them.
+    """
+    base = held + buys if lots > 0 else held - sells
+    units = float(base + lots) / lots_per_unit
+    return plan_order(Size(base + lots, units, False), base, price, cost_rate, lots_per_unit, limits, account)
+
+
+@rule
+def reserved_money(book: Book, first: int, last: int, group: int, mark: float, cost_rate: float, lots_per_unit: int) -> float:
+    """Return what the symbol's own open buys take of the cash with costs, each at its price; those of ``group`` are left out."""
+    money = 0.0
+    for slot in range(first + PROTECTIVE, last):
+        order = book[slot]
+        if order.side > 0 and order.lots > 0 and (group == NO_GROUP or order.group != group):
+            each = price_of_wish(order.limit, order.stop, mark) * (1.0 + cost_rate)
+            money += value_of(order.lots, each, lots_per_unit)
+    return money
+
+
+@rule
+def price_of_wish(limit: float, stop: float, mark: float) -> float:
+    """Return the price at which a strategy's own order is planned: its limit, else its stop, else the mark; 0 is none."""
+    if limit > 0.0:
+        return limit
+    return stop if stop > 0.0 else mark

@@ -1,12 +1,12 @@
 """What US regulators take of a sale: the SEC's section 31 fee and FINRA's Trading Activity Fee, from the rows of the day."""
 
-from collections.abc import Sequence
+from typing import Any
 
 from domain.rules.rule import rule, to_cents_of_a_cent
 
 
 @rule
-def row_in_force(since: Sequence[int], day: int) -> int:
+def row_in_force(since: Any, day: int) -> int:
     """Return the place of the last row with ``since <= day`` (days since 1970, ascending); -1 where none has begun."""
     first, end = 0, len(since)
     while first < end:

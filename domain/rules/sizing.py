@@ -1,7 +1,7 @@
 """From a target to a quantity."""
 
 from enum import IntEnum
-from math import isfinite
+from math import isfinite, nan
 from typing import NamedTuple
 
 from domain.rules.accounting import whole_lots
@@ -13,10 +13,18 @@ class SizingRule(IntEnum):
 
     FIXED_QUANTITY = 0
     FIXED_FRACTION = 1
+    RISK_PER_TRADE = 2
+    VOLATILITY_TARGET = 3
+    KELLY = 4
+    RISK_PARITY = 5
 
 
 class Sizing(NamedTuple):
-    """A sizing rule and its number: units for a fixed quantity, a share of the equity for a fixed fraction."""
+    """A sizing rule and its number.
+
+    Units for a fixed quantity; a share of the equity for a fixed fraction and for the risk of a trade; an annual volatility; a
+    share of the Kelly weight; nothing for risk parity.
+    """
 
     rule: int
     value: float
@@ -31,10 +39,14 @@ class Size(NamedTuple):
 
 
 @rule
-def size(sizing: Sizing, target: float, equity: float, price: float, cost_rate: float, lots_per_unit: int) -> Size:
+def size(
+    sizing: Sizing, target: float, equity: float, price: float, cost_rate: float, lots_per_unit: int, measured: float = nan
+) -> Size:
     """Return the quantity that ``target`` (in [-1, 1]) asks for at ``price``.
 
     ``fixed_quantity``: value x target. ``fixed_fraction``: value x target x equity / (price x (1 + cost rate)).
+    ``risk_per_trade``: value x target x equity / (price x ``measured``), the distance of the stop as a fraction of the price.
+    The others: ``measured`` is the weight that takes the place of the fixed fraction. NaN is a missing input.
     """
     if target == 0.0:
         return Size(0, 0.0, False)
@@ -43,5 +55,13 @@ def size(sizing: Sizing, target: float, equity: float, price: float, cost_rate: 
     units = sizing.value * target
     if sizing.rule == SizingRule.FIXED_FRACTION.value:
         units = sizing.value * target * equity / (price * (1.0 + cost_rate))
+    elif sizing.rule == SizingRule.RISK_PER_TRADE.value:
+        if not (isfinite(measured) and measured > 0.0):
+            return Size(0, 0.0, True)
+        units = sizing.value * target * equity / (price * measured)
+    elif sizing.rule != SizingRule.FIXED_QUANTITY.value:
+        if not (isfinite(measured) and measured >= 0.0):
+            return Size(0, 0.0, True)
+        units = measured * target * equity / (price * (1.0 + cost_rate))
     lots = whole_lots(abs(units), lots_per_unit)
     return Size(lots if units > 0.0 else -lots, units, False)

@@ -1,0 +1,217 @@
+"""The resting orders of a symbol, and what a fill of one does to its relatives."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from domain.rules.accounting import Position, split_lots
+from domain.rules.exits import (
+    PROTECTIVE,
+    STOP_LOSS,
+    TAKE_PROFIT,
+    TRAILING,
+    ExitRules,
+    Grid,
+    best_price,
+    opens,
+    stop_loss_price,
+    take_profit_price,
+    trailing_price,
+)
+from domain.rules.fills import OrderType, Reason
+from domain.rules.rule import rule
+
+NO_PARENT: Final = -1
+NO_GROUP: Final = 0
+
+_LIMIT: Final = OrderType.LIMIT.value
+_STOP: Final = OrderType.STOP.value
+_TRAILING: Final = OrderType.TRAILING_STOP.value
+
+
+@dataclass(slots=True)
+class RestingOrder:
+    """An order that waits; in kernels a record of the same fields.
+
+    ``lots`` are those open, 0 where there is nothing: no order, one that is done, or a child whose parent has not filled yet.
+    ``kind`` is an ``OrderType``, ``force`` a ``TimeInForce``, ``reason`` a ``Reason``. A trailing order stops ``trail`` (a
+    fraction) away from its ``watermark``. The fills of the order at the place ``parent`` bring a child to life, lot by lot; orders
+    of one ``group`` shrink each other. ``tag`` is what a strategy calls it by.
+    """
+
+    side: int = 0
+    lots: int = 0
+    kind: int = 0
+    limit: float = 0.0
+    stop: float = 0.0
+    trail: float = 0.0
+    watermark: float = 0.0
+    force: int = 0
+    parent: int = NO_PARENT
+    group: int = NO_GROUP
+    reason: int = 0
+    tag: int = 0
+
+
+type Book = Any
+"""The resting orders of symbols: a list of ``RestingOrder``, in kernels an array of records.
+
+The first places of a symbol belong to the protective orders of its position (``domain.rules.exits``).
+"""
+
+
+@rule
+def copy_order(source: Book, here: int, target: Book, there: int) -> None:
+    """Copy one order; its parent is named by its place in the target."""
+    order, copied = source[here], target[there]
+    copied.side, copied.lots, copied.kind, copied.force = order.side, order.lots, order.kind, order.force
+    copied.limit, copied.stop, copied.trail, copied.watermark = order.limit, order.stop, order.trail, order.watermark
+    copied.group, copied.reason, copied.tag = order.group, order.reason, order.tag
+    copied.parent = order.parent + there - here if order.parent >= 0 else NO_PARENT
+
+
+@rule
+def copy_orders(source: Book, first: int, last: int, target: Book, place: int) -> None:
+    """Copy the orders at ``first`` to ``last`` (exclusive) of ``source`` to ``target`` from ``place`` on."""
+    for index in range(last - first):
+        copy_order(source, first + index, target, place + index)
+
+
+@rule
+def open_orders(book: Book, first: int, last: int) -> int:
+    """Return how many orders have open lots."""
+    count = 0
+    for slot in range(first, last):
+        if book[slot].lots > 0:
+            count += 1
+    return count
+
+
+@rule
+def pass_point(book: Book, first: int, last: int, point: float, grid: Grid) -> None:
+    """Let trailing orders follow a point that the price has passed."""
+    for slot in range(first, last):
+        order = book[slot]
+        if order.lots > 0 and order.kind == _TRAILING:
+            best = best_price(order.side, order.watermark, point)
+            if best != order.watermark:
+                order.watermark = best
+                order.stop = trailing_price(order.side, best, order.trail, grid)
+
+
+@rule
+def relatives_after_fill(book: Book, first: int, last: int, filled: int, lots: int, point: float, grid: Grid) -> None:
+    """Bring the children of the order at ``filled`` to life by the ``lots`` it traded, and shrink the others of its group."""
+    group = book[filled].group
+    for slot in range(first, last):
+        order = book[slot]
+        if order.parent == filled:
+            if order.kind == _TRAILING and order.lots == 0:
+                order.watermark = point
+                order.stop = trailing_price(order.side, point, order.trail, grid)
+            order.lots += lots
+        elif slot != filled and group != NO_GROUP and order.group == group:
+            order.lots = order.lots - lots if order.lots > lots else 0
+
+
+@rule
+def protect(book: Book, first: int, before: int, position: Position, point: float, exits: ExitRules, grid: Grid) -> None:
+    """Fit the protective orders to the position after a fill at ``point``; ``before`` are the lots held before it.
+
+    They always cover what is held, never more. Opening or turning a position places them anew; where it only grew, stop-loss and
+    take-profit follow the average price. One that was triggered goes on as the market order it became.
+    """
+    held = abs(position.lots)
+    if opens(before, position.lots):
+        place_protection(book, first, -1 if position.lots > 0 else 1, point, exits)
+    stop, limit, trail = book[first + STOP_LOSS], book[first + TAKE_PROFIT], book[first + TRAILING]
+    stop.lots = held if exits.stop_loss > 0.0 else 0
+    limit.lots = held if exits.take_profit > 0.0 else 0
+    trail.lots = held if exits.trailing > 0.0 else 0
+    if held > 0:
+        stop.stop = stop_loss_price(position, exits, grid)
+        limit.limit = take_profit_price(position, exits, grid)
+        if exits.trailing > 0.0:
+            trail.stop = trailing_price(trail.side, trail.watermark, exits.trailing, grid)
+
+
+@rule
+def place_protection(book: Book, first: int, side: int, point: float, exits: ExitRules) -> None:
+    """Make the protective orders of a new position, all of ``side``, from the point where it was opened."""
+    for place in range(PROTECTIVE):
+        order = book[first + place]
+        order.side, order.reason = side, Reason.STOP_LOSS.value + place
+        order.watermark, order.trail = point, exits.trailing
+    book[first + STOP_LOSS].kind = _STOP
+    book[first + TAKE_PROFIT].kind = _LIMIT
+    book[first + TRAILING].kind = _TRAILING
+
+
+@rule
+def split_orders(book: Book, first: int, last: int, ratio: float) -> None:
+    """Scale resting orders for a split: lots times the ratio, prices divided by it."""
+    for slot in range(first, last):
+        order = book[slot]
+        order.lots = split_lots(order.lots, ratio)
+        order.limit /= ratio
+        order.stop /= ratio
+        order.watermark /= ratio
+
+
+@rule
+def free_place(book: Book, first: int, last: int) -> int:
+    """Return the first place behind the protective ones without an open order or a child that waits; ``last`` if none."""
+    for slot in range(first + PROTECTIVE, last):
+        if book[slot].lots == 0 and book[slot].parent == NO_PARENT:
+            return slot
+    return last
+
+
+@rule
+def open_entries(book: Book, first: int, last: int, group: int) -> tuple[int, int]:
+    """Return the lots that orders of the strategy's own may still buy and sell, those of ``group`` and children left out.
+
+    Of orders that cancel each other the largest counts.
+    """
+    buys, sells = 0, 0
+    for slot in range(first + PROTECTIVE, last):
+        order = book[slot]
+        if order.lots == 0 or (group != NO_GROUP and order.group == group):
+            continue
+        if order.group != NO_GROUP and is_smaller_sibling(book, first, last, slot):
+            continue
+        if order.side > 0:
+            buys += order.lots
+        else:
+            sells += order.lots
+    return buys, sells
+
+
+@rule
+def is_smaller_sibling(book: Book, first: int, last: int, slot: int) -> bool:
+    """Return whether another open order of the same group and side is larger, or as large and stands before it."""
+    order = book[slot]
+    for other in range(first + PROTECTIVE, last):
+        rival = book[other]
+        sibling = other != slot and rival.group == order.group and rival.side == order.side
+        if sibling and (rival.lots > order.lots or (rival.lots == order.lots and other < slot)):
+            return True
+    return False
+
+
+@rule
+def release(book: Book, first: int, last: int) -> None:
+    """Cut children from parents that are done: nothing will bring more of them to life."""
+    for slot in range(first, last):
+        parent = book[slot].parent
+        if parent >= 0 and book[parent].lots == 0:
+            book[slot].parent = NO_PARENT
+
+
+@rule
+def withdraw_entries(book: Book, first: int, last: int, held: int) -> None:
+    """Withdraw the strategy's own orders that would add to a position of ``held`` lots, and children that wait."""
+    for slot in range(first + PROTECTIVE, last):
+        order = book[slot]
+        if order.parent == NO_PARENT and order.lots > 0 and (held >= 0) == (order.side > 0):
+            order.lots = 0
+    release(book, first, last)
