@@ -9,8 +9,22 @@ from hypothesis import strategies as st
 
 from domain.market import AssetClass
 from domain.rules.accounting import affordable_lots
-from domain.rules.costs import Costs, fee
-from domain.rules.fills import UNLIMITED, Fill, Reason, market_price, simulate_fill, volume_allowance
+from domain.rules.costs import NO_LEVIES, Costs, Levies, Liquidity, commission
+from domain.rules.fills import (
+    UNLIMITED,
+    Fill,
+    OrderType,
+    Reason,
+    TimeInForce,
+    fee_of,
+    gapped_price,
+    limit_is_met,
+    market_price,
+    simulate_fill,
+    simulate_market_fill,
+    stop_is_met,
+    volume_allowance,
+)
 
 CRYPTO = {"BTC-USD": AssetClass.CRYPTO}
 
@@ -23,33 +37,33 @@ def test_slippage_moves_the_price_against_us() -> None:
 
 def test_order_within_cash_and_volume_fills_whole() -> None:
     """10 at 50 and 10 bps commission: fee 0.5, nothing cut."""
-    assert simulate_fill(1, 10, 50.0, UNLIMITED, 1_000.0, Costs(0.001, 0.0), 1) == Fill(10, 50.0, 0.5, 0)
+    assert simulate_fill(1, 10, 50.0, UNLIMITED, 1_000.0, Costs(0.001, 0.0), NO_LEVIES, 1) == Fill(10, 50.0, 0.5, 0)
 
 
 def test_volume_leaves_the_rest_open() -> None:
     """An allowance of 4 fills 4 of 10; the other 6 wait, none is cut."""
-    assert simulate_fill(1, 10, 50.0, 4, 1_000.0, NO_COSTS, 1) == Fill(4, 50.0, 0.0, 0)
+    assert simulate_fill(1, 10, 50.0, 4, 1_000.0, NO_COSTS, NO_LEVIES, 1) == Fill(4, 50.0, 0.0, 0)
 
 
 def test_purchase_beyond_cash_is_cut_to_the_lot() -> None:
     """1,000 buys 19 at 50.05 with 10 bps (19 x 50.05 = 950.95, fee 0.951); 20 would cost 1,001 + 1.001."""
-    assert simulate_fill(1, 30, 50.05, UNLIMITED, 1_000.0, Costs(0.001, 0.0), 1) == Fill(19, 50.05, 0.951, 11)
+    assert simulate_fill(1, 30, 50.05, UNLIMITED, 1_000.0, Costs(0.001, 0.0), NO_LEVIES, 1) == Fill(19, 50.05, 0.951, 11)
 
 
 def test_purchase_without_cash_is_cut_to_nothing() -> None:
     """49.99 does not buy one at 50: no fill and the whole order withdrawn."""
-    assert simulate_fill(1, 3, 50.0, UNLIMITED, 49.99, NO_COSTS, 1) == Fill(0, 50.0, 0.0, 3)
-    assert simulate_fill(1, 3, 50.0, UNLIMITED, -1.0, NO_COSTS, 1) == Fill(0, 50.0, 0.0, 3)
+    assert simulate_fill(1, 3, 50.0, UNLIMITED, 49.99, NO_COSTS, NO_LEVIES, 1) == Fill(0, 50.0, 0.0, 3)
+    assert simulate_fill(1, 3, 50.0, UNLIMITED, -1.0, NO_COSTS, NO_LEVIES, 1) == Fill(0, 50.0, 0.0, 3)
 
 
 def test_fee_alone_can_cost_a_lot() -> None:
     """1,000 pays 20 x 50 exactly, but not the fee of 1: 19 fill."""
-    assert simulate_fill(1, 20, 50.0, UNLIMITED, 1_000.0, Costs(0.001, 0.0), 1) == Fill(19, 50.0, 0.95, 1)
+    assert simulate_fill(1, 20, 50.0, UNLIMITED, 1_000.0, Costs(0.001, 0.0), NO_LEVIES, 1) == Fill(19, 50.0, 0.95, 1)
 
 
 def test_sale_needs_no_cash() -> None:
     """An exit passes with an empty account."""
-    assert simulate_fill(-1, 20, 50.0, UNLIMITED, 0.0, NO_COSTS, 1) == Fill(20, 50.0, 0.0, 0)
+    assert simulate_fill(-1, 20, 50.0, UNLIMITED, 0.0, NO_COSTS, NO_LEVIES, 1) == Fill(20, 50.0, 0.0, 0)
 
 
 @given(
@@ -64,7 +78,7 @@ def test_cash_pays_for_as_much_as_it_can_and_no_more(lots: int, price: float, ca
     costs = Costs(rate, 0.0)
 
     def cost(n: int) -> float:
-        return n / units * price + fee(n / units * price, costs)
+        return n / units * price + commission(n / units, n / units * price, costs)
 
     most = affordable_lots(lots, price, cash, costs, units)
     assert 0 <= most <= lots
@@ -108,6 +122,66 @@ def test_reasons_are_the_closed_list() -> None:
     """The names that ledgers may carry."""
     codes = "target stop_loss take_profit trailing_stop time_exit liquidation corporate_action flatten"
     assert [reason.code for reason in Reason] == codes.split()
+
+
+def test_types_and_times_are_the_closed_lists() -> None:
+    """The names that journals may carry."""
+    assert [kind.code for kind in OrderType] == ["market", "limit", "stop", "stop_limit", "trailing_stop", "market_on_close"]
+    assert [force.code for force in TimeInForce] == ["gtc", "day", "ioc", "fok"]
+
+
+@pytest.mark.parametrize(
+    ("side", "point", "met"),
+    [(1, 9.99, False), (1, 10.0, True), (1, 12.0, True), (-1, 10.01, False), (-1, 10.0, True), (-1, 8.0, True)],
+)
+def test_a_stop_is_met_at_its_price_or_through_it(side: int, point: float, met: bool) -> None:  # noqa: FBT001 - from the table
+    """A stop at 10: a buy at or above, a sale at or below."""
+    assert stop_is_met(side, 10.0, point) is met
+
+
+@pytest.mark.parametrize(
+    ("side", "point", "met"),
+    [(1, 10.0, False), (1, 9.996, False), (1, 9.99, True), (-1, 10.0, False), (-1, 10.004, False), (-1, 10.01, True)],
+)
+def test_a_limit_is_met_where_the_price_is_through_it_by_more_than_half_a_tick(
+    side: int,
+    point: float,
+    met: bool,  # noqa: FBT001 - from the table
+) -> None:
+    """A limit at 10 with ticks of 0.01: a touch is none."""
+    assert limit_is_met(side, 10.0, point, 0.005) is met
+
+
+def test_a_limit_that_the_market_gapped_over_gets_the_better_price() -> None:
+    """A buy at 10 where the bar opens at 9 pays 9; a sale at 10 that opens at 11 gets 11; else the limit."""
+    assert [gapped_price(1, 10.0, point) for point in (9.0, 10.0, 10.5)] == [9.0, 10.0, 10.0]
+    assert [gapped_price(-1, 10.0, point) for point in (11.0, 10.0, 9.5)] == [11.0, 10.0, 10.0]
+
+
+def test_regulators_take_their_fees_of_sales_alone() -> None:
+    """1,000 at 50, 10 bps: 50 both ways; a sale pays 20.60 a million (1.03) and 0.000195 a share (0.195)."""
+    costs, levies = Costs(0.001), Levies(20.60e-6, 0.000195, 9.79)
+    assert fee_of(1, 1_000, 50.0, costs, levies, 1) == 50.0
+    assert fee_of(-1, 1_000, 50.0, costs, levies, 1) == pytest.approx(50.0 + 1.03 + 0.195, abs=1e-12)
+
+
+def test_nothing_filled_costs_nothing() -> None:
+    """Not even a commission a trade."""
+    assert fee_of(1, 0, 50.0, Costs(0.001, per_trade=5.0), NO_LEVIES, 1) == 0.0
+    assert simulate_fill(1, 3, 50.0, 0, 1_000.0, Costs(0.001, per_trade=5.0), NO_LEVIES, 1) == Fill(0, 50.0, 0.0, 0)
+
+
+def test_a_market_order_moves_its_price_by_what_the_volume_lets_trade() -> None:
+    """400 of 900 trade: 0.5 x 2 % x sqrt(400 / 10,000) = 0.002 on 50: 50.1, not what 900 would pay."""
+    costs, liquidity = Costs(0.0, impact=0.5), Liquidity(0.02, 10_000.0)
+    fill = simulate_market_fill(1, 900, 50.0, 400, 1e6, costs, NO_LEVIES, liquidity, 1)
+    assert fill == (400, pytest.approx(50.1, abs=1e-12), 0.0, 0)
+
+
+def test_a_market_order_is_cut_to_the_cash_at_its_own_price() -> None:
+    """1 % of slippage makes 50 50.5: 1,000 pay 19 of 20."""
+    fill = simulate_market_fill(1, 20, 50.0, UNLIMITED, 1_000.0, Costs(0.0, 0.01), NO_LEVIES, Liquidity(), 1)
+    assert fill == Fill(19, 50.5, 0.0, 1)
 
 
 # Whole runs

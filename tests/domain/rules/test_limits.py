@@ -8,7 +8,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.market import AssetClass, Bars
-from domain.rules.limits import UNWATCHED, Bounded, Breach, Limits, Watch, bound_by_limits, watch
+from domain.rules.limits import (
+    NOTHING_BARRED,
+    UNWATCHED,
+    Barred,
+    Bounded,
+    Breach,
+    Exposure,
+    Limits,
+    Watch,
+    add_exposure,
+    barred_account,
+    barred_symbol,
+    bound_by_limits,
+    lots_for,
+    watch,
+)
 
 START = UNWATCHED._replace(base=100_000.0, peak=100_000.0)
 DAILY_LOSS = Limits(daily_loss_limit=0.03)
@@ -73,26 +88,110 @@ def test_the_state_is_that_of_its_definition(steps: list[tuple[int, float]], dai
     assert (state.drawdown_breach != 0) == fallen
 
 
+ALONE = Exposure(0.0)
+
+
+def bound(wanted: int, held: int, limits: Limits, *, exposure: Exposure = ALONE, cluster: float = 0.0, units: int = 1) -> Bounded:
+    """Bound lots at 50 in an account worth 100,000."""
+    return bound_by_limits(wanted, held, 50.0, 100_000.0, exposure, cluster, units, limits)
+
+
 def test_position_share_cuts_to_its_bound() -> None:
     """0.3 x 100,000 / 50 = 600 of 1,000 wanted; met 0.5, bound 0.3."""
     limits = Limits(max_position_size=0.3)
-    assert bound_by_limits(1_000, 0, 50.0, 100_000.0, 0.0, 1, limits) == Bounded(600, Breach.MAX_POSITION_SIZE.value, 0.5, 0.3)
-    assert bound_by_limits(600, 0, 50.0, 100_000.0, 0.0, 1, limits) == Bounded(600, 0, 0.0, 0.0)
-    assert bound_by_limits(-1_000, 0, 50.0, 100_000.0, 0.0, 1, limits).lots == -600
+    assert bound(1_000, 0, limits) == Bounded(600, Breach.MAX_POSITION_SIZE.value, 0.5, 0.3)
+    assert bound(600, 0, limits) == Bounded(600, 0, 0.0, 0.0)
+    assert bound(-1_000, 0, limits) == Bounded(-600, Breach.MAX_POSITION_SIZE.value, 0.5, 0.3)
 
 
 def test_gross_exposure_cuts_to_the_room_that_others_leave() -> None:
     """Others hold 80,000 of 100,000: 20,000 / 50 = 400 of 1,000 wanted; met 1.3."""
     limits = Limits(max_gross_exposure=1.0)
-    bounded = bound_by_limits(1_000, 0, 50.0, 100_000.0, 80_000.0, 1, limits)
-    assert bounded == Bounded(400, Breach.MAX_GROSS_EXPOSURE.value, 1.3, 1.0)
-    assert bound_by_limits(1_000, 0, 50.0, 100_000.0, 120_000.0, 1, limits).lots == 0
+    others = Exposure(0.0, gross=80_000.0)
+    assert bound(1_000, 0, limits, exposure=others) == Bounded(400, Breach.MAX_GROSS_EXPOSURE.value, 1.3, 1.0)
+    assert bound(1_000, 0, limits, exposure=Exposure(0.0, gross=120_000.0)).lots == 0
 
 
 def test_both_bounds_hold_where_both_cut() -> None:
     """600 by share, then 400 by exposure: the later one is reported."""
-    bounded = bound_by_limits(1_000, 0, 50.0, 100_000.0, 80_000.0, 1, Limits(0.3, 1.0))
+    bounded = bound(1_000, 0, Limits(0.3, 1.0), exposure=Exposure(0.0, gross=80_000.0))
     assert (bounded.lots, bounded.breach) == (400, Breach.MAX_GROSS_EXPOSURE.value)
+
+
+def test_net_exposure_lets_a_short_position_make_room_for_a_long_one() -> None:
+    """Others are 30,000 net short at their highest: 0.5 x 100,000 + 30,000 pay 1,600 at 50; from 1,700 on it cuts, met 0.55."""
+    limits, others = Limits(max_net_exposure=0.5), Exposure(0.0, gross=90_000.0, highest=-30_000.0, lowest=-50_000.0)
+    assert bound(1_600, 0, limits, exposure=others) == Bounded(1_600, 0, 0.0, 0.0)
+    assert bound(1_700, 0, limits, exposure=others) == Bounded(1_600, Breach.MAX_NET_EXPOSURE.value, 0.55, 0.5)
+
+
+def test_net_exposure_of_a_short_counts_what_others_are_short_at_their_lowest() -> None:
+    """50,000 net short already is the whole bound of 0.5: nothing more; from 30,000 short 400 are left of 1,000, met 0.8."""
+    limits = Limits(max_net_exposure=0.5)
+    assert bound(-1_000, 0, limits, exposure=Exposure(0.0, highest=90_000.0, lowest=-50_000.0)).lots == 0
+    bounded = bound(-1_000, 0, limits, exposure=Exposure(0.0, highest=90_000.0, lowest=-30_000.0))
+    assert bounded == Bounded(-400, Breach.MAX_NET_EXPOSURE.value, 0.8, 0.5)
+
+
+def test_concentration_is_the_sum_of_the_squared_shares_of_the_equity() -> None:
+    """One other position of 0.3: squares 9e8. 1,000 x 50 is 0.5: index 0.09 + 0.25 = 0.34.
+
+    The bound 0.25 leaves sqrt(0.25 - 0.09) = 0.4 of the equity: 800 lots.
+    """
+    limits, others = Limits(max_concentration=0.25), Exposure(0.0, squares=30_000.0**2)
+    assert bound(1_000, 0, limits, exposure=others) == Bounded(800, Breach.MAX_CONCENTRATION.value, 0.34, 0.25)
+    assert bound(-1_000, 0, limits, exposure=others).lots == -800
+    assert bound(800, 0, limits, exposure=others) == Bounded(800, 0, 0.0, 0.0)
+
+
+def test_concentration_of_others_alone_beyond_the_bound_leaves_nothing_but_what_is_held() -> None:
+    """0.6 squared is 0.36: above 0.25 before anything is bought."""
+    limits, others = Limits(max_concentration=0.25), Exposure(0.0, squares=60_000.0**2)
+    assert bound(1_000, 0, limits, exposure=others).lots == 0
+    assert bound(1_000, 300, limits, exposure=others).lots == 300
+
+
+def test_a_cluster_is_bounded_together() -> None:
+    """35,000 of symbols that move with this one: 0.5 leaves 15,000 / 50 = 300 of 1,000; met 0.85."""
+    limits = Limits(max_cluster_exposure=0.5)
+    assert bound(1_000, 0, limits, cluster=35_000.0) == Bounded(300, Breach.MAX_CLUSTER_EXPOSURE.value, 0.85, 0.5)
+    assert bound(1_000, 0, limits) == Bounded(1_000, 0, 0.0, 0.0)
+
+
+def test_order_size_cuts_the_entry_not_what_is_held() -> None:
+    """From 200 to 1,000 is an order of 800 units; 250 are allowed: 450."""
+    limits = Limits(max_order_size=250.0)
+    assert bound(1_000, 200, limits) == Bounded(450, Breach.MAX_ORDER_SIZE.value, 800.0, 250.0)
+    assert bound(-1_000, -200, limits) == Bounded(-450, Breach.MAX_ORDER_SIZE.value, 800.0, 250.0)
+    assert bound(450, 200, limits) == Bounded(450, 0, 0.0, 0.0)
+
+
+def test_order_size_is_in_units_where_lots_are_smaller() -> None:
+    """Ten coins of 100 lots each, two and a half allowed: 250 lots."""
+    assert bound(1_000, 0, Limits(max_order_size=2.5), units=100) == Bounded(250, Breach.MAX_ORDER_SIZE.value, 10.0, 2.5)
+
+
+def test_order_notional_cuts_the_entry_in_money() -> None:
+    """From 200 to 1,000 are 800 x 50 = 40,000; 10,040 pay 200 whole lots: 400."""
+    bounded = bound(1_000, 200, Limits(max_order_notional=10_040.0))
+    assert bounded == Bounded(400, Breach.MAX_ORDER_NOTIONAL.value, 40_000.0, 10_040.0)
+
+
+def test_order_notional_is_checked_on_what_the_order_size_left() -> None:
+    """250 of 800 by size are 12,500, above 10,000: 200."""
+    bounded = bound(1_000, 0, Limits(max_order_size=250.0, max_order_notional=10_000.0))
+    assert bounded == Bounded(200, Breach.MAX_ORDER_NOTIONAL.value, 12_500.0, 10_000.0)
+
+
+def test_money_buys_whole_lots_and_nothing_buys_none() -> None:
+    """199 at 50 are 3; none for 0 and for a debt."""
+    assert [lots_for(money, 50.0, 1) for money in (199.0, 0.0, -500.0)] == [3, 0, 0]
+
+
+OTHER = st.tuples(st.just(0.0), st.floats(0.0, 1e6), st.floats(-1e6, 1e6), st.floats(-1e6, 1e6), st.floats(0.0, 1e12)).map(
+    lambda drawn: Exposure(*drawn)
+)
+SHARE = st.floats(0.01, 2.0)
 
 
 @given(
@@ -100,26 +199,97 @@ def test_both_bounds_hold_where_both_cut() -> None:
     st.integers(0, 2_000),
     st.floats(0.5, 500.0),
     st.floats(1_000.0, 1e6),
+    OTHER,
     st.floats(0.0, 1e6),
-    st.floats(0.01, 2.0),
-    st.floats(0.01, 2.0),
+    st.tuples(*[SHARE] * 5).map(lambda drawn: Limits(*drawn[:2], inf, inf, *drawn[2:])),
 )
 def test_limits_never_touch_what_is_held(
-    wanted: int, held: int, price: float, equity: float, other: float, share: float, gross: float
+    wanted: int, held: int, price: float, equity: float, other: Exposure, cluster: float, limits: Limits
 ) -> None:
     """The result keeps the direction, never exceeds what was wanted, never falls below what is held already."""
     sign = 1 if wanted > 0 else -1
-    lots = bound_by_limits(wanted, sign * held, price, equity, other, 1, Limits(share, gross)).lots * sign
+    lots = bound_by_limits(wanted, sign * held, price, equity, other, cluster, 1, limits).lots * sign
     assert min(abs(wanted), held) <= lots <= max(abs(wanted), held)
     if lots > held:
-        assert lots * price <= share * equity * (1 + 1e-12)
-        assert other + lots * price <= gross * equity * (1 + 1e-12)
+        value, net = lots * price, other.highest if sign > 0 else -other.lowest
+        assert value <= limits.max_position_size * equity * (1 + 1e-12)
+        assert other.gross + value <= limits.max_gross_exposure * equity * (1 + 1e-12)
+        assert net + value <= limits.max_net_exposure * equity * (1 + 1e-12) + 1e-6
+        assert cluster + value <= limits.max_cluster_exposure * equity * (1 + 1e-12)
+        assert other.squares + value * value <= limits.max_concentration * equity * equity * (1 + 1e-9)
+
+
+@given(st.integers(1, 2_000), st.integers(0, 2_000), st.floats(0.5, 500.0), st.floats(0.1, 500.0), st.floats(1.0, 1e5))
+def test_no_entry_is_larger_than_an_order_may_be(wanted: int, held: int, price: float, most: float, money: float) -> None:
+    """What comes on top of what is held stays within units and money, and is the whole of it where both allow."""
+    limits = Limits(max_order_size=most, max_order_notional=money)
+    lots = bound_by_limits(wanted, held, price, 1e9, Exposure(0.0), 0.0, 1, limits).lots
+    entry = lots - held
+    if wanted > held:
+        assert 0 <= entry <= most + 1e-9
+        assert entry * price <= money * (1 + 1e-12)
+        assert lots == wanted or entry + 1 > most or (entry + 1) * price > money
+    else:
+        assert lots == wanted
+
+
+def test_exposure_of_a_symbol_without_orders_is_its_position() -> None:
+    """Short 100 at 20 with a margin of a half: gross 2,000, net -2,000, squares 4e6, margin 1,000; cash untouched."""
+    added = add_exposure(Exposure(500.0, 100.0, 10.0, -10.0, 1.0, 7.0), -100, 0, 0, 20.0, 20.2, 1, 0.5)
+    assert added == Exposure(500.0, 2_100.0, -1_990.0, -2_010.0, 4_000_001.0, 1_007.0)
+
+
+def test_exposure_counts_open_orders_at_their_worst() -> None:
+    """30 held, 20 may be bought, 100 sold at 10: highest 500, lowest -700; the worse counts: 700. Buys cost 20 x 10.5."""
+    added = add_exposure(Exposure(1_000.0), 30, 20, 100, 10.0, 10.5, 1, 1.0)
+    assert added == Exposure(790.0, 700.0, 500.0, -700.0, 490_000.0, 700.0)
+
+
+def test_an_account_is_barred_by_a_margin_call_before_a_drawdown_before_a_day() -> None:
+    """Peak 125,000 and base 100,000 with 90,000 left: down 28 % from the peak, 10 % on the day."""
+    state = Watch(1, 100_000.0, 125_000.0, Breach.DAILY_LOSS_LIMIT.value, Breach.MAX_DRAWDOWN.value, 0.0)
+    limits = Limits(daily_loss_limit=0.05, max_drawdown=0.2)
+    assert barred_account(state, limits, 90_000.0, called=True) == Barred(Breach.MARGIN_CALL.value, 0.0, 0.0)
+    drawdown = barred_account(state, limits, 90_000.0, called=False)
+    assert drawdown == (Breach.MAX_DRAWDOWN.value, pytest.approx(0.28), 0.2)
+    daily = barred_account(state._replace(drawdown_breach=0), limits, 90_000.0, called=False)
+    assert daily == (Breach.DAILY_LOSS_LIMIT.value, pytest.approx(0.1), 0.05)
+    calm = barred_account(state._replace(drawdown_breach=0, daily_breach=0), limits, 90_000.0, called=False)
+    assert calm == NOTHING_BARRED
+
+
+def test_an_order_rate_bars_the_entry_beyond_it() -> None:
+    """Two a session: the third is barred, as 3 of 2."""
+    limits = Limits(max_order_rate=2.0)
+    assert barred_symbol(NOTHING_BARRED, limits, 1, 10.0, 10.0) == NOTHING_BARRED
+    assert barred_symbol(NOTHING_BARRED, limits, 2, 10.0, 10.0) == Barred(Breach.MAX_ORDER_RATE.value, 3.0, 2.0)
+
+
+def test_a_collar_bars_a_price_far_from_the_one_before_in_both_directions() -> None:
+    """A quarter: 125 after 100 passes, 130 and 70 do not; without a price before there is nothing to compare."""
+    limits = Limits(price_collar=0.25)
+    assert barred_symbol(NOTHING_BARRED, limits, 0, 125.0, 100.0) == NOTHING_BARRED
+    for price in (130.0, 70.0):
+        barred = barred_symbol(NOTHING_BARRED, limits, 0, price, 100.0)
+        assert barred == (Breach.PRICE_COLLAR.value, pytest.approx(0.3), 0.25)
+    assert barred_symbol(NOTHING_BARRED, limits, 0, 130.0, 0.0) == NOTHING_BARRED
+
+
+def test_what_bars_the_account_comes_before_what_bars_the_symbol() -> None:
+    """A halt, although the rate and the collar would bar too."""
+    halted = Barred(Breach.HALTED.value, 0.0, 0.0)
+    assert barred_symbol(halted, Limits(price_collar=0.1, max_order_rate=0.0), 5, 200.0, 100.0) == halted
 
 
 def test_breach_names_are_those_of_the_settings() -> None:
-    """A refusal names the limit as the configuration does."""
-    assert {"max_position_size", "max_gross_exposure", "daily_loss_limit", "max_drawdown"} == set(Limits._fields)
-    assert set(Limits._fields) <= {breach.code for breach in Breach}
+    """A refusal names the limit as the configuration does; the correlation of a cluster bounds nothing by itself."""
+    assert {"max_position_size", "max_gross_exposure", "daily_loss_limit", "max_drawdown"} <= set(Limits._fields)
+    assert set(Limits._fields) - {"cluster_correlation"} <= {breach.code for breach in Breach}
+
+
+def test_no_limit_is_the_default() -> None:
+    """Every bound is infinite unless it is set."""
+    assert set(Limits()._replace(cluster_correlation=inf)) == {inf}
 
 
 # Whole runs

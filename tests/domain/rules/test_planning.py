@@ -1,25 +1,39 @@
 """From a target to an order, by hand: exits pass whole, entries meet sizing, limits and cash in this order."""
 
 from math import inf
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.rules.limits import Breach, Limits
-from domain.rules.planning import Account, Plan, payable_lots, plan_order
+from domain.rules.limits import NOTHING_BARRED, Barred, Bounded, Breach, Exposure, Limits
+from domain.rules.planning import (
+    Account,
+    Plan,
+    Shorting,
+    bound_by_margin,
+    enters,
+    kept_lots,
+    payable_lots,
+    plan_order,
+    plan_wish,
+    price_of_wish,
+)
 from domain.rules.sizing import Size
 
 NO_LIMITS = Limits()
+ALLOWED = Shorting.ALLOWED.value
 
 
-def account(**changes: float) -> Account:
+def account(*, spendable: float = 100_000.0, **changes: Any) -> Account:
     """Return an account of 100,000 in cash that may do everything but go short."""
-    plain = Account(100_000.0, 100_000.0, 0.0, 0, 0.0, 0.0, shorts_allowed=False)
-    return plain._replace(**changes)  # type: ignore[arg-type]  # the fields are named by the tests
+    plain = Account(100_000.0, Exposure(spendable), 0.0, NOTHING_BARRED, Shorting.CASH_ACCOUNT.value, 0.0, 0, 0.0)
+    return plain._replace(**changes)
 
 
 def plan(
-    lots: int, held: int, *, limits: Limits = NO_LIMITS, missing: bool = False, units: float | None = None, **changes: float
+    lots: int, held: int, *, limits: Limits = NO_LIMITS, missing: bool = False, units: float | None = None, **changes: Any
 ) -> Plan:
     """Plan ``lots`` wanted where ``held`` are there, at 50 without costs."""
     wanted = Size(lots, float(lots) if units is None else units, missing)
@@ -72,27 +86,36 @@ def test_less_than_a_lot_of_a_held_symbol_is_an_exit() -> None:
 
 def test_state_limits_refuse_the_whole_entry_and_are_planned_again() -> None:
     """The refusal carries the limit, its value and its bound."""
-    breach = {"state_breach": Breach.DAILY_LOSS_LIMIT.value, "state_value": 0.04, "state_bound": 0.03}
-    assert plan(100, 0, **breach) == Plan(0, Breach.DAILY_LOSS_LIMIT.value, 100, 0.04, 0.03, again=True)
-    assert plan(150, 100, **breach) == Plan(0, Breach.DAILY_LOSS_LIMIT.value, 50, 0.04, 0.03, again=True)
+    barred = Barred(Breach.DAILY_LOSS_LIMIT.value, 0.04, 0.03)
+    assert plan(100, 0, barred=barred) == Plan(0, Breach.DAILY_LOSS_LIMIT.value, 100, 0.04, 0.03, again=True)
+    assert plan(150, 100, barred=barred) == Plan(0, Breach.DAILY_LOSS_LIMIT.value, 50, 0.04, 0.03, again=True)
 
 
 def test_short_is_refused_without_the_right_account_and_the_exit_passes() -> None:
-    """Wanted -30: from flat nothing, from 100 the sale of 100."""
+    """Wanted -30: from flat nothing, from 100 the sale of 100; what lacks is named."""
     assert plan(-30, 0) == Plan(0, Breach.SHORT_NOT_ALLOWED.value, 30, -30.0, 0.0, again=False)
     assert plan(-30, 100) == Plan(-100, Breach.SHORT_NOT_ALLOWED.value, 30, -30.0, 0.0, again=False)
+    unknown = plan(-30, 100, shorting=Shorting.NO_BORROW.value)
+    assert unknown == Plan(-100, Breach.BORROW_UNAVAILABLE.value, 30, -30.0, 0.0, again=False)
+
+
+def test_a_reduction_of_a_short_passes_whatever_shorting_says() -> None:
+    """Short 100 to short 40 buys 60; to flat buys 100."""
+    for shorting in Shorting:
+        assert plan(-40, -100, shorting=shorting.value) == order(60)
+        assert plan(0, -100, shorting=shorting.value) == order(100)
 
 
 def test_flip_passes_its_exit_where_the_entry_is_refused() -> None:
     """Short 100 to long 50 in a drawdown: the 100 are covered, the 50 wait."""
-    made = plan(50, -100, state_breach=Breach.MAX_DRAWDOWN.value, state_value=0.3, state_bound=0.25)
+    made = plan(50, -100, barred=Barred(Breach.MAX_DRAWDOWN.value, 0.3, 0.25))
     assert made == Plan(100, Breach.MAX_DRAWDOWN.value, 50, 0.3, 0.25, again=True)
 
 
 def test_flip_where_shorts_are_allowed_is_one_order() -> None:
     """Long 100 to short 50 sells 150; limits bound the short part."""
-    assert plan(-50, 100, shorts_allowed=True) == order(-150)
-    assert plan(-2_000, 100, limits=Limits(0.3), shorts_allowed=True).lots == -700
+    assert plan(-50, 100, shorting=ALLOWED) == order(-150)
+    assert plan(-2_000, 100, limits=Limits(0.3), shorting=ALLOWED).lots == -700
 
 
 def test_payable_lots_count_costs_on_the_price() -> None:
@@ -108,14 +131,136 @@ def test_one_lot_less_where_rounding_would_overdraw() -> None:
     assert payable_lots(5, 0.1, 0.0, 0.3, 1) == 2
 
 
+# Value at risk and margin
+
+
+def test_value_at_risk_cuts_to_the_lots_it_allows() -> None:
+    """120 of 200 allowed, the whole would risk 9 %, 5 % may be."""
+    limits = Limits(max_value_at_risk=0.05)
+    made = plan(200, 0, limits=limits, risk_lots=120, risk=0.09)
+    assert made == Plan(120, Breach.MAX_VALUE_AT_RISK.value, 80, 0.09, 0.05, again=False)
+    assert plan(200, 0, limits=limits, risk_lots=200, risk=0.04) == order(200)
+    assert plan(-200, 0, limits=limits, risk_lots=120, risk=0.09, shorting=ALLOWED).lots == -120
+
+
+def test_value_at_risk_leaves_what_is_held() -> None:
+    """50 allowed, 100 held: the increase is refused, nothing is sold."""
+    made = plan(200, 100, limits=Limits(max_value_at_risk=0.05), risk_lots=50, risk=0.09)
+    assert made == Plan(0, Breach.MAX_VALUE_AT_RISK.value, 100, 0.09, 0.05, again=False)
+
+
+def test_a_risk_that_cannot_be_told_refuses_the_entry_until_it_can() -> None:
+    """Too few returns: asked again at the next close; without the limit nobody asks."""
+    made = plan(200, 0, limits=Limits(max_value_at_risk=0.05), risk=inf)
+    assert made == Plan(0, Breach.MISSING_INPUT.value, 200, 0.0, 0.0, again=True)
+    assert plan(200, 0, risk=inf) == order(200)
+
+
+def test_without_its_limit_risk_cuts_nothing() -> None:
+    """The lots it would allow are not looked at."""
+    assert plan(200, 0, risk_lots=1, risk=0.5) == order(200)
+
+
+def test_initial_margin_of_a_half_buys_twice_the_equity() -> None:
+    """100,000 back 4,000 at 50; of 5,000 1,000 are refused: 125,000 needed, 100,000 there. Cash does not matter."""
+    made = plan(5_000, 0, initial=0.5, spendable=0.0)
+    assert made == Plan(4_000, Breach.MARGIN.value, 1_000, 125_000.0, 100_000.0, again=False)
+    assert plan(4_000, 0, initial=0.5, spendable=0.0) == order(4_000)
+
+
+def test_initial_margin_counts_what_is_held_and_others() -> None:
+    """Others bind 30,000, 1,000 held bind 25,000: 45,000 are left for 1,800 more."""
+    made = plan(5_000, 1_000, initial=0.5, exposure=Exposure(0.0, margin=30_000.0))
+    assert made == Plan(1_800, Breach.MARGIN.value, 2_200, 100_000.0, 45_000.0, again=False)
+
+
+def test_initial_margin_of_a_short_sale() -> None:
+    """-5,000 wanted, -4,000 backed."""
+    assert plan(-5_000, 0, initial=0.5, shorting=ALLOWED).lots == -4_000
+
+
+def test_initial_margin_counts_costs() -> None:
+    """1 % of costs comes on top: 100,000 / (50 x 0.51) = 3,921.5."""
+    bounded = bound_by_margin(Bounded(5_000, 0, 0.0, 0.0), 0, 50.0, 0.01, 1, account(initial=0.5))
+    assert (bounded.lots, bounded.breach, bounded.bound) == (3_921, Breach.MARGIN.value, 100_000.0)
+
+
+def test_margin_that_is_used_up_leaves_what_is_held() -> None:
+    """Others bind more than there is: 100 of 200 stay, none is bought."""
+    made = plan(200, 100, initial=0.5, exposure=Exposure(0.0, margin=150_000.0))
+    assert (made.lots, made.breach, made.refused) == (0, Breach.MARGIN.value, 100)
+
+
+def test_a_cash_account_knows_no_margin() -> None:
+    """An initial margin of 0 leaves the decision to the cash."""
+    assert plan(5_000, 0).breach == Breach.CASH.value
+
+
+# Orders of a strategy's own
+
+
+def wished(lots: int, held: int, buys: int = 0, sells: int = 0, *, limits: Limits = NO_LIMITS, **changes: Any) -> Plan:
+    """Plan an order of ``lots`` at 50 without costs."""
+    return plan_wish(lots, held, buys, sells, 50.0, 0.0, 1, limits, account(**changes))
+
+
+def test_an_own_order_is_planned_on_top_of_those_of_its_side() -> None:
+    """0.3 of 100,000 at 50 are 600: 400 held, 150 open: 50 of 100 are left; met 0.325."""
+    made = wished(100, 400, 150, 999, limits=Limits(0.3))
+    assert made == Plan(50, Breach.MAX_POSITION_SIZE.value, 50, 0.325, 0.3, again=False)
+
+
+def test_an_own_sale_of_what_is_held_passes_and_one_beyond_it_is_cut() -> None:
+    """Of 100 held 60 are for sale already: 40 more are an exit, of 70 more 30 would be short."""
+    assert wished(-40, 100, 999, 60) == order(-40)
+    assert wished(-70, 100, 0, 60) == Plan(-40, Breach.SHORT_NOT_ALLOWED.value, 30, -30.0, 0.0, again=False)
+    assert wished(-70, 100, 0, 60, shorting=ALLOWED) == order(-70)
+
+
+def test_an_own_order_is_priced_at_its_limit_else_its_stop_else_the_mark() -> None:
+    """0 is none."""
+    assert price_of_wish(9.0, 11.0, 10.0) == 9.0
+    assert price_of_wish(0.0, 11.0, 10.0) == 11.0
+    assert price_of_wish(0.0, 0.0, 10.0) == 10.0
+
+
+@pytest.mark.parametrize(
+    ("held", "lots", "entry"),
+    [
+        (0, 10, True),
+        (0, -10, True),
+        (10, 5, True),
+        (-10, -5, True),
+        (10, -5, False),
+        (10, -10, False),
+        (-10, 10, False),
+        (-10, 4, False),
+        (10, -12, True),  # turns it, although less is held than before
+        (-10, 12, True),
+        (10, 0, False),
+    ],
+)
+def test_an_order_enters_where_it_opens_adds_or_turns(held: int, lots: int, entry: bool) -> None:  # noqa: FBT001 - from the table
+    """What only reduces is no entry."""
+    assert enters(held, lots) is entry
+
+
+def test_lots_of_the_same_direction_are_kept() -> None:
+    """A turn and an exit keep nothing."""
+    assert [kept_lots(wanted, 10) for wanted in (5, 20, -5, 0)] == [10, 10, 0, 0]
+    assert [kept_lots(wanted, -10) for wanted in (-5, 5)] == [-10, 0]
+
+
 @given(
     st.integers(-500, 500),
     st.integers(-500, 500).filter(bool),
     st.floats(-1e5, 1e5),
-    st.sampled_from([0, Breach.DAILY_LOSS_LIMIT.value, Breach.MAX_DRAWDOWN.value, Breach.HALTED.value]),
+    st.sampled_from([0, Breach.DAILY_LOSS_LIMIT.value, Breach.MAX_DRAWDOWN.value, Breach.HALTED.value, Breach.MARGIN_CALL.value]),
     st.floats(0.0, 2.0),
     st.floats(0.0, 1e6),
-    st.booleans(),
+    st.sampled_from(Shorting),
+    st.sampled_from([0.0, 0.5, 1.0]),
+    st.tuples(st.integers(0, 500), st.sampled_from([0.0, 0.5, inf])),
 )
 def test_no_limit_blocks_an_exit(
     wanted: int,
@@ -124,12 +269,15 @@ def test_no_limit_blocks_an_exit(
     breach: int,
     bound: float,
     other: float,
-    shorts: bool,  # noqa: FBT001 - drawn
+    shorting: Shorting,
+    initial: float,
+    risk: tuple[int, float],
 ) -> None:
     """Whatever stands against entries, the part that reduces the position is ordered whole; nothing is ordered past the target."""
-    limits = Limits(bound, bound, inf, inf)
-    changes = {"spendable": spendable, "state_breach": breach, "other_exposure": other, "shorts_allowed": shorts}
-    made = plan(wanted, held, limits=limits, **changes)
+    limits = Limits(bound, bound, inf, inf, bound, bound, bound, 0.7, bound, bound * 50, max_value_at_risk=bound)
+    exposure = Exposure(spendable, other, other, -other, other * other, other)
+    changes = {"barred": Barred(breach, 0.0, 0.0), "exposure": exposure, "cluster": other, "shorting": shorting.value}
+    made = plan(wanted, held, limits=limits, initial=initial, risk_lots=risk[0], risk=risk[1], **changes)
     after = held + made.lots
     reducing = wanted * held <= 0 or abs(wanted) < abs(held)
     if reducing and held > 0:

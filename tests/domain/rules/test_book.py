@@ -1,0 +1,243 @@
+"""Resting orders and what a fill of one does to its relatives, by hand."""
+
+from math import nan
+
+import pytest
+
+from domain.rules.accounting import Position
+from domain.rules.book import (
+    NO_PARENT,
+    RestingOrder,
+    copy_orders,
+    free_place,
+    open_entries,
+    open_orders,
+    pass_point,
+    place_protection,
+    protect,
+    relatives_after_fill,
+    release,
+    split_orders,
+)
+from domain.rules.exits import NO_EXITS, PROTECTIVE, STOP_LOSS, TAKE_PROFIT, TRAILING, ExitRules, Grid
+from domain.rules.fills import OrderType, Reason
+
+CENTS = Grid(100.0, 10_000.0)
+LIMIT, STOP, TRAIL = OrderType.LIMIT.value, OrderType.STOP.value, OrderType.TRAILING_STOP.value
+EXITS = ExitRules(0.05, 0.10, 0.02)
+
+
+def empty(count: int = PROTECTIVE) -> list[RestingOrder]:
+    """Return a book of free places."""
+    return [RestingOrder() for _ in range(count)]
+
+
+def test_an_order_is_copied_whole_and_its_parent_moves_with_it() -> None:
+    """From places 4 and 5 to 0 and 1: the child's parent at 4 is the one at 0 there."""
+    parent = RestingOrder(1, 10, LIMIT, 9.0, 8.0, 0.1, 7.0, 1, NO_PARENT, 2, 3, 4)
+    child = RestingOrder(-1, 0, STOP, 0.0, 8.5, 0.0, 0.0, 0, 4)
+    source, target = [*empty(4), parent, child], empty(2)
+    copy_orders(source, 4, 6, target, 0)
+    assert target[0] == parent
+    assert target[1] == RestingOrder(-1, 0, STOP, 0.0, 8.5, 0.0, 0.0, 0, 0)
+    target[0].lots = 3
+    assert parent.lots == 10
+
+
+def test_open_orders_are_those_with_lots() -> None:
+    """Two of four, one of them outside the range."""
+    book = empty(4)
+    book[1].lots = book[3].lots = 5
+    assert (open_orders(book, 0, 4), open_orders(book, 0, 3)) == (2, 1)
+
+
+def test_trailing_orders_follow_a_better_point_and_no_worse_one() -> None:
+    """A sale 10 % below 100 stops at 90: 99 leaves it, 110 takes it to 99; a buy follows downwards."""
+    book = [
+        RestingOrder(-1, 5, TRAIL, stop=90.0, trail=0.1, watermark=100.0),
+        RestingOrder(1, 5, TRAIL, stop=110.0, trail=0.1, watermark=100.0),
+    ]
+    pass_point(book, 0, 2, 99.0, CENTS)
+    assert [(order.watermark, order.stop) for order in book] == [(100.0, 90.0), (99.0, 108.9)]
+    pass_point(book, 0, 2, 110.0, CENTS)
+    assert [(order.watermark, order.stop) for order in book] == [(110.0, 99.0), (99.0, 108.9)]
+
+
+def test_only_open_trailing_orders_follow() -> None:
+    """A plain stop and a child that waits stay where they are."""
+    book = [
+        RestingOrder(-1, 5, STOP, stop=90.0, watermark=100.0),
+        RestingOrder(-1, 0, TRAIL, stop=90.0, trail=0.1, watermark=100.0),
+    ]
+    pass_point(book, 0, 2, 120.0, CENTS)
+    assert [(order.watermark, order.stop) for order in book] == [(100.0, 90.0)] * 2
+
+
+def test_children_come_to_life_lot_by_lot() -> None:
+    """4, then 3 of the parent's 10 fill: 7 of the child; one of another parent sleeps on."""
+    book = [
+        RestingOrder(1, 10, LIMIT),
+        RestingOrder(-1, 0, STOP, stop=9.0, parent=0),
+        RestingOrder(-1, 0, STOP, stop=9.0, parent=5),
+    ]
+    relatives_after_fill(book, 0, 3, 0, 4, 10.0, CENTS)
+    relatives_after_fill(book, 0, 3, 0, 3, 11.0, CENTS)
+    assert [order.lots for order in book] == [10, 7, 0]
+
+
+def test_a_trailing_child_begins_at_the_point_of_the_first_fill() -> None:
+    """10 % below 10 is 9; the second fill at 12 moves nothing: the price has to pass there by itself."""
+    book = [RestingOrder(1, 10, LIMIT), RestingOrder(-1, 0, TRAIL, trail=0.1, watermark=50.0, parent=0)]
+    relatives_after_fill(book, 0, 2, 0, 4, 10.0, CENTS)
+    assert (book[1].lots, book[1].watermark, book[1].stop) == (4, 10.0, 9.0)
+    relatives_after_fill(book, 0, 2, 0, 4, 12.0, CENTS)
+    assert (book[1].lots, book[1].watermark, book[1].stop) == (8, 10.0, 9.0)
+
+
+def test_a_fill_shrinks_the_others_of_its_group() -> None:
+    """4 filled: 10 become 6, 3 become none; another group and orders without one stay."""
+    book = [
+        RestingOrder(-1, 10, LIMIT, group=1),
+        *(RestingOrder(-1, lots, STOP, group=group) for lots, group in ((10, 1), (3, 1), (10, 2), (10, 0))),
+    ]
+    relatives_after_fill(book, 0, 5, 0, 4, 10.0, CENTS)
+    assert [order.lots for order in book] == [10, 6, 0, 10, 10]
+
+
+def test_orders_without_a_group_are_no_relatives() -> None:
+    """0 is no group."""
+    book = [RestingOrder(-1, 10, LIMIT), RestingOrder(-1, 10, STOP)]
+    relatives_after_fill(book, 0, 2, 0, 4, 10.0, CENTS)
+    assert book[1].lots == 10
+
+
+def test_opening_a_position_places_its_protection() -> None:
+    """Long 100 at 50 filled at a point of 49: stop 47.50, limit 55, trailing 2 % below 49 at 48.02."""
+    book = empty()
+    protect(book, 0, 0, Position(100, 50.0, 0.0), 49.0, EXITS, CENTS)
+    assert [(order.side, order.lots, order.kind) for order in book] == [(-1, 100, STOP), (-1, 100, LIMIT), (-1, 100, TRAIL)]
+    assert (book[STOP_LOSS].stop, book[TAKE_PROFIT].limit, book[TRAILING].stop, book[TRAILING].watermark) == (
+        47.5,
+        55.0,
+        48.02,
+        49.0,
+    )
+    reasons = [Reason.STOP_LOSS.value, Reason.TAKE_PROFIT.value, Reason.TRAILING_STOP.value]
+    assert [order.reason for order in book] == reasons
+
+
+def test_protection_of_a_short_buys() -> None:
+    """Short 100 at 50: stop 52.50, limit 45, trailing 2 % above 50."""
+    book = empty()
+    protect(book, 0, 0, Position(-100, 50.0, 0.0), 50.0, EXITS, CENTS)
+    assert [(order.side, order.lots) for order in book] == [(1, 100)] * 3
+    assert (book[STOP_LOSS].stop, book[TAKE_PROFIT].limit, book[TRAILING].stop) == (52.5, 45.0, 51.0)
+
+
+def test_a_position_that_grew_moves_its_protection_to_the_new_average_but_not_its_watermark() -> None:
+    """From 100 at 50 to 200 at 60: stop 57, limit 66; the watermark stays at 50, the stop there at 49."""
+    book = empty()
+    protect(book, 0, 0, Position(100, 50.0, 0.0), 50.0, EXITS, CENTS)
+    protect(book, 0, 100, Position(200, 60.0, 0.0), 70.0, EXITS, CENTS)
+    assert [order.lots for order in book] == [200] * 3
+    assert (book[STOP_LOSS].stop, book[TAKE_PROFIT].limit, book[TRAILING].stop, book[TRAILING].watermark) == (
+        57.0,
+        66.0,
+        49.0,
+        50.0,
+    )
+
+
+def test_protection_shrinks_with_the_position_and_goes_with_it() -> None:
+    """100, 40, none."""
+    book = empty()
+    for before, lots in ((0, 100), (100, 40), (40, 0)):
+        protect(book, 0, before, Position(lots, 50.0 if lots else 0.0, 0.0), 50.0, EXITS, CENTS)
+        assert [order.lots for order in book] == [lots] * 3
+
+
+def test_a_triggered_stop_stays_a_market_order_while_its_rest_is_open() -> None:
+    """60 of 100 sold by it: 40 go on at the market, not at a stop again."""
+    book = empty()
+    protect(book, 0, 0, Position(100, 50.0, 0.0), 50.0, EXITS, CENTS)
+    book[STOP_LOSS].kind = OrderType.MARKET.value
+    protect(book, 0, 100, Position(40, 50.0, 0.0), 47.5, EXITS, CENTS)
+    assert (book[STOP_LOSS].kind, book[STOP_LOSS].lots) == (OrderType.MARKET.value, 40)
+
+
+def test_a_turned_position_is_protected_anew() -> None:
+    """A market order left of the long side becomes a stop of the short one."""
+    book = empty()
+    protect(book, 0, 0, Position(100, 50.0, 0.0), 50.0, EXITS, CENTS)
+    book[STOP_LOSS].kind = OrderType.MARKET.value
+    protect(book, 0, 100, Position(-30, 47.0, 0.0), 47.0, EXITS, CENTS)
+    assert [(order.side, order.lots, order.kind) for order in book] == [(1, 30, STOP), (1, 30, LIMIT), (1, 30, TRAIL)]
+    assert (book[TRAILING].watermark, book[STOP_LOSS].stop) == (47.0, 49.35)
+
+
+@pytest.mark.parametrize(
+    ("exits", "lots"),
+    [(NO_EXITS, [0, 0, 0]), (ExitRules(0.05), [9, 0, 0]), (ExitRules(nan, 0.05), [0, 9, 0]), (ExitRules(trailing=0.05), [0, 0, 9])],
+)
+def test_only_the_exits_there_are_protect(exits: ExitRules, lots: list[int]) -> None:
+    """One rule, one order."""
+    book = empty()
+    protect(book, 0, 0, Position(9, 50.0, 0.0), 50.0, exits, CENTS)
+    assert [order.lots for order in book] == lots
+
+
+def test_protection_is_placed_where_the_symbol_begins() -> None:
+    """Places 2 to 4 of a longer book; the neighbours stay free."""
+    book = empty(6)
+    place_protection(book, 2, -1, 50.0, EXITS)
+    assert [order.side for order in book] == [0, 0, -1, -1, -1, 0]
+
+
+def test_a_split_scales_lots_and_prices() -> None:
+    """2 for 1: twice the lots at half of every price; 3 for 2 of 3 are 4."""
+    book = [RestingOrder(-1, 10, LIMIT, 60.0, 50.0, 0.1, 55.0)]
+    split_orders(book, 0, 1, 2.0)
+    assert (book[0].lots, book[0].limit, book[0].stop, book[0].watermark, book[0].trail) == (20, 30.0, 25.0, 27.5, 0.1)
+    odd = [RestingOrder(1, 3, LIMIT, 60.0)]
+    split_orders(odd, 0, 1, 1.5)
+    assert (odd[0].lots, odd[0].limit) == (4, 40.0)
+
+
+def test_a_free_place_lies_behind_the_protective_ones() -> None:
+    """3 is open, 4 waits for its parent, 5 is free; a full book says where it ends."""
+    book = [*empty(), RestingOrder(1, 5), RestingOrder(-1, 0, parent=3), RestingOrder()]
+    assert free_place(book, 0, 6) == 5
+    assert free_place(book, 0, 5) == 5
+
+
+def entries(*orders: tuple[int, int, int]) -> list[RestingOrder]:
+    """Return a book of own orders, given as (side, lots, group)."""
+    return [*empty(), *(RestingOrder(side, lots, LIMIT, group=group) for side, lots, group in orders)]
+
+
+def test_open_entries_are_summed_by_side_without_protection() -> None:
+    """Buys 5 + 7, sells 4; the protective orders count nothing."""
+    book = entries((1, 5, 0), (1, 7, 0), (-1, 4, 0), (1, 0, 0))
+    book[0].lots = 100
+    assert open_entries(book, 0, len(book), 0) == (12, 4)
+
+
+def test_of_orders_that_cancel_each_other_the_largest_counts() -> None:
+    """Group 1 has buys of 5 and 8 and a sale of 3: 8 and 3. Two of the same size count once."""
+    book = entries((1, 5, 1), (1, 8, 1), (-1, 3, 1))
+    assert open_entries(book, 0, len(book), 0) == (8, 3)
+    twins = entries((1, 5, 1), (1, 5, 1))
+    assert open_entries(twins, 0, len(twins), 0) == (5, 0)
+
+
+def test_a_new_order_does_not_count_those_it_would_cancel() -> None:
+    """Group 1 left out: 7 of the other."""
+    book = entries((1, 5, 1), (1, 7, 2))
+    assert open_entries(book, 0, len(book), 1) == (7, 0)
+
+
+def test_children_are_released_from_parents_that_are_done() -> None:
+    """The first parent has lots, the second none."""
+    book = [RestingOrder(1, 5), RestingOrder(1, 0), RestingOrder(-1, 0, parent=0), RestingOrder(-1, 3, parent=1)]
+    release(book, 0, 4)
+    assert [order.parent for order in book] == [NO_PARENT, NO_PARENT, 0, NO_PARENT]
