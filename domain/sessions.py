@@ -6,7 +6,7 @@ half-days), ``24/7`` (UTC days), ``FX`` (Sunday 17:00 to Friday 17:00 New York; 
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -73,6 +73,12 @@ def session_dates(time: NDArray[np.int64], timeframe: Timeframe, calendar: str) 
     return days
 
 
+def month_of(session: int) -> int:
+    """Return the calendar month of a session date, in months since 1970."""
+    day = _EPOCH + timedelta(days=session)
+    return (day.year - _EPOCH.year) * 12 + day.month - 1
+
+
 def instants(time: NDArray[np.int64], timeframe: Timeframe, calendar: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return when each bar opens and closes, UTC microseconds.
 
@@ -96,6 +102,13 @@ def session_hours(days: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[n
     short = special[0][at] == days
     opens[short], closes[short] = special[1][at[short]], special[2][at[short]]
     return at_local(days, opens), at_local(days, closes)
+
+
+def session_ends(days: NDArray[np.int64], calendar: str) -> NDArray[np.int64]:
+    """Return when the sessions on ``days`` close: New York's close, half-days included, elsewhere the end of the UTC day."""
+    if calendar == "XNYS":
+        return session_hours(days)[1]
+    return (days + 1) * DAY
 
 
 def regular_hours(days: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

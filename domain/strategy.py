@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from math import inf, nan
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from domain.errors import DataError, InputError, TradingError
-from domain.market import Bars, Timeframe
+from domain.market import Bars, Side, Timeframe
 from domain.parameters import Between, Search, known, parameters_of
 from domain.resampling import COARSER, FINEST, check_coarser, resample
+from domain.rules.exits import ExitRules
+from domain.rules.fills import OrderType, TimeInForce
+from domain.wishes import Cancel, View, Wish
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Self
 
 __all__ = [
@@ -22,11 +26,17 @@ __all__ = [
     "FINEST",
     "Bars",
     "Between",
+    "Cancel",
     "Exits",
+    "OrderType",
     "Search",
     "Series",
+    "Side",
     "Strategy",
+    "TimeInForce",
     "Timeframe",
+    "View",
+    "Wish",
     "check_coarser",
     "checked_target",
     "last_target",
@@ -42,12 +52,31 @@ DEFAULT_LOOKBACK: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Exits:
-    """Exits that depend on the position; fractions of the entry price, None for none."""
+    """Exits that depend on the position, None for none.
+
+    ``stop_loss`` and ``take_profit`` are fractions of the average entry price, ``trailing`` one of the best price since the entry;
+    ``bars`` leaves at the open after so many closes. Raises InputError for a value that is none.
+    """
 
     stop_loss: float | None = None
     take_profit: float | None = None
     trailing: float | None = None
     bars: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, below in (("stop_loss", 1.0), ("take_profit", inf), ("trailing", 1.0)):
+            value = getattr(self, name)
+            if value is not None and not 0.0 < value < below:
+                raise InputError(f"exit {name} must be a fraction above 0 and below {below:g}, such as 0.05, got {value!r}")
+        if self.bars is not None and not (isinstance(self.bars, int) and self.bars >= 1):
+            raise InputError(f"exit bars must be a whole number of at least 1, got {self.bars!r}")
+
+    def rules(self) -> ExitRules:
+        """Return them as the trading rules take them."""
+        stop_loss, take_profit, trailing = (
+            nan if value is None else float(value) for value in (self.stop_loss, self.take_profit, self.trailing)
+        )
+        return ExitRules(stop_loss, take_profit, trailing, self.bars or 0)
 
 
 @dataclass(frozen=True)
@@ -61,6 +90,7 @@ class Strategy:
     """
 
     exits: ClassVar[Exits] = Exits()
+    """What leaves a position whatever the target says; where it depends on parameters, a property of the subclass."""
 
     def __post_init__(self) -> None:
         for parameter in parameters_of(type(self)):
@@ -100,8 +130,22 @@ class Strategy:
         return {}
 
     def target(self, bars: Bars) -> Series:
-        """Return the exposure wanted after each bar's close, in [-1, 1]; NaN lets the standing target stand."""
-        raise NotImplementedError
+        """Return the exposure wanted after each bar's close, in [-1, 1]; NaN lets the standing target stand, here always."""
+        return np.full(len(bars), np.nan)
+
+    def on_bars(self, view: View) -> Sequence[Wish | Cancel]:
+        """Return the orders to place and withdraw after a close, for a strategy that decides on events instead of targets.
+
+        One that overrides this has a ``target`` of NaN throughout, runs in the event engine alone, and is asked for each of its
+        symbols at each of their closes.
+        """
+        del view
+        return ()
+
+    @classmethod
+    def decides_on_events(cls) -> bool:
+        """Return whether the strategy places its own orders; the kernel is not offered for it then."""
+        return cls.on_bars is not Strategy.on_bars
 
     @property
     def parameters(self) -> dict[str, Any]:
