@@ -7,56 +7,75 @@ never fills an order; a broker does, simulated or real.
 from __future__ import annotations
 
 import hashlib
+from itertools import count
 from math import inf, nan
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from domain.commands import Flatten, Halt, Resume
-from domain.errors import InvariantViolated
 from domain.events import (
     BarsClosed,
     BarsOpened,
+    BorrowCharged,
     CorporateActionApplied,
     EquityMarked,
     LimitBreached,
+    MarginCalled,
     OrderAccepted,
+    OrderAmended,
     OrderCancelled,
     OrderFilled,
     OrderRefused,
     OrderRejected,
     OrderRequested,
-    RunFinished,
-    RunStarted,
     SignalRaised,
     TradingHalted,
     TradingResumed,
 )
 from domain.market import Side
-from domain.orders import TERMINAL, Order, Status, advance
-from domain.portfolio import Portfolio
-from domain.rules.accounting import Split, apply_split, dividend_cash, split_lots, value_of
-from domain.rules.costs import cost_rate
-from domain.rules.fills import Reason
-from domain.rules.limits import UNWATCHED, Breach, Watch, watch
-from domain.rules.planning import Account, Plan, plan_order
-from domain.rules.sizing import Size, size
-from domain.run import NO_LIMITS, Assignment, RunSpec
+from domain.resting import NO_PARENT, differs, is_dormant, row_of, rows_of, side_of
+from domain.rules.accounting import apply_split, dividend_cash, split_lots, whole_lots
+from domain.rules.book import NO_GROUP, RestingOrder, open_entries, protect, relatives_after_fill
+from domain.rules.exits import PROTECTIVE, is_any, target_after_exit, time_is_up, trailing_price
+from domain.rules.fills import OrderType, Reason, TimeInForce
+from domain.rules.limits import (
+    Barred,
+    Breach,
+    Exposure,
+    Watch,
+    add_exposure,
+    barred_account,
+    barred_symbol,
+    reserve,
+)
+from domain.rules.margin import borrow_fee, maintenance_margin, reduction, share_to_keep
+from domain.rules.measures import weight_of, worst_value
+from domain.rules.moments import NO_TRIPS
+from domain.rules.planning import Account, Plan, kept_lots, plan_order, plan_wish, price_of_wish, reserved_money
+from domain.rules.sizing import Size, SizingRule, size
+from domain.rules.ticks import limit_on_tick, stop_on_tick
+from domain.sessions import month_of
+from domain.state import State
+from domain.wishes import Cancel, View, Wish, checked_wishes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Sequence
 
     from domain.commands import AnyCommand
     from domain.events import JournalEvent, MarketEvent
-    from domain.market import CorporateAction
+    from domain.market import Bar, CorporateAction
+    from domain.orders import Order
+    from domain.run import Assignment, RunSpec
     from domain.targets import TargetSource
 
-type BrokerEvent = OrderAccepted | OrderRejected | OrderFilled | OrderCancelled | OrderRefused
-
-_AGAIN = {breach.code for breach in (Breach.MISSING_INPUT, Breach.DAILY_LOSS_LIMIT, Breach.MAX_DRAWDOWN, Breach.HALTED)}
+type BrokerEvent = OrderAccepted | OrderRejected | OrderFilled | OrderCancelled | OrderRefused | OrderAmended
 
 _BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
 _BASE32_PAIRS = [first + second for first in _BASE32 for second in _BASE32]
+_TYPE_CODES = [kind.code for kind in OrderType]
+_REASON_CODES = [reason.code for reason in Reason]
+_TARGET, _TIME_EXIT, _LIQUIDATION, _FLATTEN = (
+    reason.code for reason in (Reason.TARGET, Reason.TIME_EXIT, Reason.LIQUIDATION, Reason.FLATTEN)
+)
 
 
 def client_order_id(account: str, strategy: str, symbol: str, bar_time: int, ordinal: int, leg: str) -> str:
@@ -67,44 +86,25 @@ def client_order_id(account: str, strategy: str, symbol: str, bar_time: int, ord
     return f"r1-{strategy[:6]}-{''.join(pairs)}"
 
 
-class Engine:
+class Engine(State):
     """Trades one account by one run's specification."""
 
     def __init__(self, spec: RunSpec, account: str, targets: TargetSource) -> None:
-        self.spec = spec
+        super().__init__(spec)
         self.account = account
-        self.portfolio = Portfolio(spec.initial_cash, spec.instruments)
-        self.working: dict[str, Order] = {}
-        self.standing: dict[str, float] = {}
-        self.halted = False
         self.bar_time = 0
         self._targets = targets
-        self._limits = spec.limits or NO_LIMITS
-        self._limited = spec.limits is not None
-        self._cost_rate = cost_rate(spec.costs)
         self._assignments = {assignment.symbol: assignment for assignment in spec.assignments}
-        self._lots_per_unit = self.portfolio.lots_per_unit
-        self._deferred: set[str] = set()
-        self._receivable: dict[str, float] = {}
-        self._equity = spec.initial_cash
-        self._watch = UNWATCHED._replace(base=spec.initial_cash, peak=spec.initial_cash)
-        self._ordinals: dict[str, int] = {}
-        self._appliers: dict[type, Callable[..., None]] = {
-            RunStarted: self._apply_nothing,
-            RunFinished: self._apply_nothing,
-            SignalRaised: self._apply_signal,
-            OrderRequested: self._apply_request,
-            OrderRefused: self._apply_refusal,
-            OrderAccepted: self._apply_acceptance,
-            OrderRejected: self._apply_rejection,
-            OrderCancelled: self._apply_cancellation,
-            OrderFilled: self._apply_fill,
-            CorporateActionApplied: self._apply_action,
-            EquityMarked: self._apply_mark,
-            LimitBreached: self._apply_nothing,
-            TradingHalted: self._apply_halt,
-            TradingResumed: self._apply_resume,
-        }
+        self._protected = {symbol for symbol, terms in self._terms.items() if is_any(terms.exits)}
+        self._timed = [symbol for symbol, terms in self._terms.items() if terms.exits.bars]
+        self._marks = self.portfolio.marks
+        self._margin = spec.margin
+        self._on_close = targets.on_close
+        self._collared = self._limits.price_collar < inf
+        self._before: dict[str, float] = {}
+        self._sessions: dict[str, int] = {}
+        self._remembers = self._collared or bool(self._timed) or self._measuring is not None
+        """Whether a close means more to this run than its price."""
 
     # What comes in
 
@@ -113,11 +113,13 @@ class Engine:
 
         Raises InvariantViolated where the event contradicts the books; nothing may be traded after that.
         """
-        out: list[JournalEvent] = []
         if type(event) is BarsClosed:
-            self._close(event, out)
-        elif type(event) is BarsOpened:
+            return self.close(event)
+        out: list[JournalEvent] = []
+        if type(event) is BarsOpened:
             self._open(event, out)
+        elif type(event) is OrderFilled:
+            self._fill(event, out)
         else:
             self._emit(event, out)  # type: ignore[arg-type]  # what is left of the union is a broker event
         return out
@@ -127,7 +129,7 @@ class Engine:
         out: list[JournalEvent] = []
         if isinstance(command, Halt | Flatten) and not self.halted:
             self._emit(TradingHalted(time, command.reason), out)
-            self._cancel_entries(time, out)
+            self._cancel_entries(Breach.HALTED, time, out)
         if isinstance(command, Flatten):
             self._flatten(time, out)
         if isinstance(command, Resume):
@@ -137,40 +139,21 @@ class Engine:
     def observe(self, event: MarketEvent) -> None:
         """Take a market event that the journal has already answered: marks and series move, nothing is decided."""
         if isinstance(event, BarsOpened):
+            self._note_sessions(event)
             self._mark_splits(event)
             self._targets.on_open(event)
             return
-        for bar in event.bars:
-            self.portfolio.marks[bar.symbol] = bar.close
-        self.bar_time = event.bars[0].time
+        self._mark(event)
+        if self._measuring is not None:
+            for bar in event.bars:
+                self._measuring.enters_month(bar.symbol, month_of(event.session))
         self._targets.observe(event)
 
-    def restore(self, events: Iterable[JournalEvent]) -> None:
-        """Fold a journal into the state its writer had."""
-        for event in events:
-            self._appliers[type(event)](event)
-
-    def state_hash(self) -> str:
-        """Return a fingerprint of everything that decides what comes next."""
-        book = self.portfolio
-        state = (
-            book.cash,
-            book.fees,
-            book.flows,
-            sorted(book.positions.items()),
-            sorted((order_id, msgspec.to_builtins(order)) for order_id, order in self.working.items()),
-            sorted(self.standing.items()),
-            sorted(self._deferred),
-            sorted(self._receivable.items()),
-            self.halted,
-            self._equity,
-            self._watch,
-        )
-        return hashlib.sha256(repr(state).encode()).hexdigest()
-
-    # What the bars bring
+    # What the opening brings
 
     def _open(self, event: BarsOpened, out: list[JournalEvent]) -> None:
+        if self.spec.margin:
+            self._charge_borrowing(event, out)
         if not event.actions:
             return
         opens = {bar.symbol: bar for bar in event.bars}
@@ -183,17 +166,34 @@ class Engine:
         self._mark_splits(event)
         self._targets.on_open(event)
 
+    def _charge_borrowing(self, event: BarsOpened, out: list[JournalEvent]) -> None:
+        for bar in event.bars:
+            lots, days = self.portfolio.position(bar.symbol).lots, event.session - self._sessions.get(bar.symbol, event.session)
+            if lots < 0 and days:
+                rate, units = self._terms[bar.symbol].borrow_rate, self._lots_per_unit[bar.symbol]
+                fee = borrow_fee(lots, self.portfolio.marks[bar.symbol], rate, days, units)
+                self._emit(BorrowCharged(event.time, bar.symbol, lots, days, fee), out)
+        self._note_sessions(event)
+
+    def _note_sessions(self, event: BarsOpened) -> None:
+        for bar in event.bars:
+            self._sessions[bar.symbol] = event.session
+
     def _withdraw_crumbs(self, split: CorporateAction, time: int, out: list[JournalEvent]) -> None:
-        """Withdraw an open order of which the split leaves less than a lot."""
-        order = self._open_order(split.symbol)
-        if order is not None and split_lots(order.open_lots, split.value) == 0:
-            self._emit(OrderCancelled(time, order.order_id), out)
+        """Withdraw the open orders of which the split leaves less than a lot."""
+        for order in self._open_orders(split.symbol):
+            if order.open_lots and split_lots(order.open_lots, split.value) == 0:
+                self._emit(OrderCancelled(time, order.order_id), out)
+
+    def _open_orders(self, symbol: str) -> list[Order]:
+        order = self.working.get(symbol)
+        return ([] if order is None else [order]) + list(self.resting.get(symbol, {}).values())
 
     def _effect(self, action: CorporateAction, opening_price: float, time: int, bar_time: int) -> CorporateActionApplied | None:
         position = self.portfolio.position(action.symbol)
         units = self._lots_per_unit[action.symbol]
         if action.action == "split":
-            if not position.lots and self._open_order(action.symbol) is None:
+            if not position.lots and not self._open_orders(action.symbol):
                 return None
             split = apply_split(position, action.value, opening_price, units)
             return CorporateActionApplied(time, action, position.lots, split.position.lots, split.cash, bar_time, opening_price)
@@ -207,43 +207,178 @@ class Engine:
 
     def _mark_splits(self, event: BarsOpened) -> None:
         for action in event.actions:
-            if action.action == "split" and action.symbol in self.portfolio.marks:
-                self.portfolio.marks[action.symbol] /= action.value
+            if action.action != "split":
+                continue
+            if self._measuring is not None:
+                self._measuring.split(action.symbol, action.value)
+            for marks in (self.portfolio.marks, self._before):
+                if action.symbol in marks:
+                    marks[action.symbol] /= action.value
 
-    def _close(self, event: BarsClosed, out: list[JournalEvent]) -> None:
-        portfolio, bars = self.portfolio, event.bars
-        marks = portfolio.marks
-        for bar in bars:
+    # What a fill brings
+
+    def _fill(self, event: OrderFilled, out: list[JournalEvent]) -> None:
+        """Book a fill, then fit the orders that depend on it: children, their siblings, the protection of the position."""
+        symbol = event.symbol
+        order = self.order_of(event.order_id)
+        before = self.portfolio.position(symbol).lots
+        self._emit(event, out)
+        if symbol not in self._protected and symbol not in self.resting and order.place < 0:
+            return
+        rows = rows_of(self.resting.get(symbol, {}))
+        terms, point = self._terms[symbol], event.point or event.price
+        if order.place >= 0:
+            if order.place >= len(rows):
+                rows += [RestingOrder() for _ in range(order.place + 1 - len(rows))]
+            rows[order.place].group = order.group
+            relatives_after_fill(rows, 0, len(rows), order.place, event.lots, point, terms.grid)
+        protect(rows, 0, before, self.portfolio.position(symbol), point, terms.exits, terms.grid)
+        self._fit_target(order, event, out)
+        self._fit_resting(symbol, rows, event, out)
+        if order.reason == _FLATTEN and not self.portfolio.position(symbol).lots:
+            self._withdraw_resting(symbol, event.time, out)
+
+    def _withdraw_resting(self, symbol: str, time: int, out: list[JournalEvent]) -> None:
+        """Withdraw the orders of a strategy's own, exits too: without a position they would open one."""
+        for order in list(self.resting.get(symbol, {}).values()):
+            self._emit(OrderCancelled(time, order.order_id), out)
+
+    def _fit_target(self, order: Order, event: OrderFilled, out: list[JournalEvent]) -> None:
+        """Let the fill of a protective order shrink or withdraw the target order of its symbol."""
+        target = self.working.get(order.symbol)
+        if target is None or not 0 <= order.place < PROTECTIVE:
+            return
+        left = abs(target_after_exit(target.side * target.open_lots, order.side, event.lots))
+        if left == 0:
+            self._emit(OrderCancelled(event.time, target.order_id), out)
+        elif left != target.open_lots:
+            lots = target.filled_lots + left
+            self._emit(OrderAmended(event.time, target.order_id, target.order_type, lots, target.price, target.stop), out)
+
+    def _fit_resting(self, symbol: str, rows: list[RestingOrder], event: OrderFilled, out: list[JournalEvent]) -> None:
+        """Bring the resting orders of a symbol to what the rules made of them."""
+        for place, row in enumerate(rows):
+            order = self.resting.get(symbol, {}).get(place)
+            if order is not None and (order.side != row.side or (row.lots == 0 and not is_dormant(row))):
+                self._emit(OrderCancelled(event.time, order.order_id), out)
+                order = None
+            if order is None and row.lots > 0:
+                self._place_resting(symbol, place, row, event, out)
+            elif order is not None and differs(row, order):
+                self._emit(amendment(event.time, order, row), out)
+
+    def _place_resting(self, symbol: str, place: int, row: RestingOrder, event: OrderFilled, out: list[JournalEvent]) -> None:
+        leg = _REASON_CODES[row.reason]
+        ordinal = self._ordinals.get(symbol, 0)
+        order_id = client_order_id(self.account, event.strategy, symbol, event.bar_time, ordinal, leg)
+        is_limit = row.kind == OrderType.LIMIT.value
+        request = OrderRequested(
+            event.time,
+            order_id,
+            symbol,
+            event.strategy,
+            side_of(row),
+            row.lots,
+            _TYPE_CODES[row.kind],
+            row.limit if is_limit else None,
+            TimeInForce.GTC.code,
+            leg,
+            event.bar_time,
+            stop=None if is_limit else row.stop,
+            trail=row.trail if row.kind == OrderType.TRAILING_STOP.value else 0.0,
+            watermark=row.watermark,
+            place=place,
+        )
+        self._emit(request, out)
+
+    # What the close brings
+
+    def _mark(self, event: BarsClosed) -> None:
+        """Take the closes as marks, and count the bars that positions are held."""
+        marks = self.portfolio.marks
+        if self._collared:
+            for bar in event.bars:
+                self._before[bar.symbol] = marks.get(bar.symbol, 0.0)
+        for bar in event.bars:
             marks[bar.symbol] = bar.close
-        self.bar_time = bar_time = bars[0].time
-        before = self._watch
-        marked = EquityMarked(event.time, bar_time, event.session, portfolio.equity, portfolio.cash)
-        self._apply_mark(marked)
-        out.append(marked)
+        self.bar_time = event.bars[0].time
+        if self._timed:
+            self._count_bars(event.bars)
+        if self._measuring is not None:
+            for bar in event.bars:
+                self._measuring.observe(bar)
+
+    def _count_bars(self, bars: tuple[Bar, ...]) -> None:
+        for bar in bars:
+            entered = self._entered.get(bar.symbol)
+            if entered is not None and bar.time >= entered:
+                self._bars_held[bar.symbol] = self._bars_held.get(bar.symbol, 0) + 1
+
+    def close(self, event: BarsClosed) -> list[JournalEvent]:
+        """Take bars that closed and return everything that follows, as ``handle`` does: what happens most."""
+        bars, portfolio, before = event.bars, self.portfolio, self._watch
+        if self._remembers:
+            self._mark(event)
+        else:
+            for bar in bars:
+                self._marks[bar.symbol] = bar.close
+            self.bar_time = bars[0].time
+        equity = portfolio.equity if portfolio.held else portfolio.cash
+        out: list[JournalEvent] = [EquityMarked(event.time, self.bar_time, event.session, equity, portfolio.cash)]
+        self._take_mark(event.session, equity)
         if self._watch is not before:
             self._report_breaches(before, event.time, out)
-        targets = self._targets.on_close(event)
-        if targets or self._deferred:
-            self._decide(event, targets or [nan] * len(bars), out)
+        keep = self._margin_call(event.time, out) if self._margin else 1.0
+        targets = self._on_close(event)
+        if targets or self._deferred or self._remembers:
+            self._decide(event, targets or [nan] * len(bars), keep < 1.0, out)
+        if self._eventful:
+            for bar in event.bars:
+                if bar.symbol in self._eventful:
+                    self._ask(bar.symbol, event.time, keep < 1.0, out)
+        if keep < 1.0:
+            self._liquidate(keep, event.time, out)
+        return out
 
-    def _decide(self, event: BarsClosed, targets: Sequence[float], out: list[JournalEvent]) -> None:
+    def _decide(self, event: BarsClosed, targets: Sequence[float], called: bool, out: list[JournalEvent]) -> None:  # noqa: FBT001
         """Take the targets that changed, withdraw what they replace, and order what is due."""
         due = []
-        bar_time = self.bar_time
         for bar, target in zip(event.bars, targets, strict=True):
             symbol = bar.symbol
+            resized = self._is_resized(symbol, event.session)
+            order = self.working.get(symbol)
             if target == target and target != self.standing.get(symbol, 0.0):  # noqa: PLR0124 - not NaN
                 assignment = self._assignments[symbol]
-                self._emit(SignalRaised(event.time, bar_time, symbol, assignment.strategy_name, target), out)
-                order = self._open_order(symbol)
-                if order is not None and order.reason == Reason.FLATTEN.code:
-                    continue  # a person's order to leave is not replaced by a target
-                self._withdraw(symbol, event.time, out)
-                due.append(assignment)
-            elif symbol in self._deferred:
-                due.append(self._assignments[symbol])
+                self._emit(SignalRaised(event.time, self.bar_time, symbol, assignment.strategy_name, target), out)
+            elif self._time_exit(symbol, event.time, out) or not (symbol in self._deferred or resized):
+                continue
+            if order is not None and order.reason == _FLATTEN:
+                continue  # a person's order to leave is not replaced by a target
+            self._withdraw(symbol, event.time, out)
+            due.append(self._assignments[symbol])
         if due:
-            self._order(due, event.time, out)
+            self._order(due, called, event.time, out)
+
+    def _is_resized(self, symbol: str, session: int) -> bool:
+        """Return whether the standing target of a symbol is sized anew: risk parity, at its first close of a month."""
+        if self._measuring is None:
+            return False
+        turned = self._measuring.enters_month(symbol, month_of(session))
+        parity = self._terms[symbol].sizing.rule == SizingRule.RISK_PARITY.value
+        return turned and parity and self.standing.get(symbol, 0.0) != 0.0
+
+    def _time_exit(self, symbol: str, time: int, out: list[JournalEvent]) -> bool:
+        """Order a position out that was held for its time; return whether that was done."""
+        lots = self.portfolio.position(symbol).lots
+        if not lots or not time_is_up(self._bars_held.get(symbol, 0), self._terms[symbol].exits):
+            return False
+        order = self.working.get(symbol)
+        if order is not None and (order.side * order.open_lots == -lots or order.reason == _FLATTEN):
+            return False
+        self._withdraw(symbol, time, out)
+        self._deferred.discard(symbol)
+        self._request(symbol, self._assignments[symbol].strategy_name, -lots, _TIME_EXIT, time, out)
+        return True
 
     def _report_breaches(self, before: Watch, time: int, out: list[JournalEvent]) -> None:
         now, limits, equity = self._watch, self._limits, self._equity
@@ -252,64 +387,225 @@ class Engine:
         if now.drawdown_breach and not before.drawdown_breach:
             self._emit(LimitBreached(time, Breach.MAX_DRAWDOWN.code, 1.0 - equity / now.peak, limits.max_drawdown), out)
 
+    # Margin
+
+    def _margin_call(self, time: int, out: list[JournalEvent]) -> float:
+        """Return the share of every position that the equity backs; below 1 open entries are withdrawn."""
+        marks, required = self.portfolio.marks, 0.0
+        for symbol in self.portfolio.held:
+            terms = self._terms[symbol]
+            lots = self.portfolio.positions[symbol].lots
+            required += maintenance_margin(lots, marks[symbol], terms.lots_per_unit, terms.margin)
+        keep = share_to_keep(self._equity, required)
+        if keep < 1.0:
+            self._emit(MarginCalled(time, self._equity, required), out)
+            self._cancel_entries(Breach.MARGIN_CALL, time, out)
+        return keep
+
+    def _liquidate(self, keep: float, time: int, out: list[JournalEvent]) -> None:
+        """Order every position down to the share that the equity backs."""
+        for symbol in list(self.portfolio.held):
+            order = self.working.get(symbol)
+            pending = 0 if order is None else order.side * order.open_lots
+            lots = reduction(self.portfolio.positions[symbol].lots, pending, keep)
+            if lots:
+                self._withdraw(symbol, time, out)
+                self._request(symbol, self._assignments[symbol].strategy_name, lots, _LIQUIDATION, time, out)
+
     # From targets to orders
 
-    def _order(self, due: list[Assignment], time: int, out: list[JournalEvent]) -> None:
+    def _order(self, due: list[Assignment], called: bool, time: int, out: list[JournalEvent]) -> None:  # noqa: FBT001
         """Plan every due symbol: sells before buys, each in code-point order, each counting those accepted before it."""
+        if self._measuring is not None:
+            self._measuring.update()
+        barred = self._barred(called=called)
         sizes = [(assignment, self._size(assignment)) for assignment in due]
         for buys in (False, True):
             for assignment, wanted in sizes:
                 if (wanted.lots > self.portfolio.position(assignment.symbol).lots) is buys:
-                    self._place(assignment, wanted, time, out)
+                    self._place(assignment, wanted, barred, time, out)
 
     def _size(self, assignment: Assignment) -> Size:
         symbol = assignment.symbol
-        price = self.portfolio.marks[symbol]
-        target = self.standing.get(symbol, 0.0)
-        return size(assignment.sizing, target, self._equity, price, self._cost_rate, self._lots_per_unit[symbol])
+        price, target = self.portfolio.marks[symbol], self.standing.get(symbol, 0.0)
+        terms = self._terms[symbol]
+        weight, measuring = terms.exits.stop_loss, self._measuring
+        if measuring is not None:
+            volatility, parity = measuring.volatility(symbol), measuring.parity(symbol)
+            trips = measuring.trips(symbol) if terms.sizing.rule == SizingRule.KELLY.value else NO_TRIPS
+            weight = weight_of(terms.sizing, terms.exits.stop_loss, volatility, trips, parity, len(self._terms))
+        return size(terms.sizing, target, self._equity, price, self._cost_rate, terms.lots_per_unit, weight)
 
-    def _place(self, assignment: Assignment, wanted: Size, time: int, out: list[JournalEvent]) -> None:
+    def _place(self, assignment: Assignment, wanted: Size, barred: Barred, time: int, out: list[JournalEvent]) -> None:
         symbol = assignment.symbol
-        held = self.portfolio.position(symbol).lots
-        plan = plan_order(
-            wanted,
-            held,
-            self.portfolio.marks[symbol],
-            self._cost_rate,
-            self._lots_per_unit[symbol],
-            self._limits,
-            self._account(symbol),
-        )
+        held, mark = self.portfolio.position(symbol).lots, self.portfolio.marks[symbol]
+        account = self._account(symbol, wanted, held, barred, mark, self._before.get(symbol, 0.0))
+        plan = plan_order(wanted, held, mark, self._cost_rate, self._lots_per_unit[symbol], self._limits, account)
         if plan.lots:
-            self._request(assignment.symbol, assignment.strategy_name, plan.lots, Reason.TARGET, time, out)
+            self._request(assignment.symbol, assignment.strategy_name, plan.lots, _TARGET, time, out)
         if plan.breach:
             self._refuse(assignment, plan, wanted, held, time, out)
 
-    def _account(self, symbol: str) -> Account:
-        """Return what planning ``symbol`` must know of the rest of the account, open orders at their worst."""
+    def _account(self, symbol: str, wanted: Size, held: int, barred: Barred, price: float, before: float) -> Account:
+        """Return what planning ``symbol`` at ``price`` must know of the rest of the account, open orders at their worst."""
+        terms = self._terms[symbol]
+        cluster, risk_lots, risk = 0.0, wanted.lots, 0.0
+        if self._measuring is not None:
+            values = self._worst_values(symbol)
+            if self._limits.max_cluster_exposure < inf:
+                cluster = self._measuring.cluster(symbol, values, self._limits)
+            if self._limits.max_value_at_risk < inf:
+                lots, bound = (wanted.lots, kept_lots(wanted.lots, held)), self._limits.max_value_at_risk
+                risk_lots, risk = self._measuring.within_risk(symbol, values, lots, price, terms.lots_per_unit, self._equity, bound)
+        barring = barred_symbol(barred, self._limits, self._entries, price, before)
+        return Account(
+            self._equity, self._exposure(symbol), cluster, barring, terms.shorting, terms.margin.initial, risk_lots, risk
+        )  # fmt: skip
+
+    # Orders of a strategy's own
+
+    def _ask(self, symbol: str, time: int, called: bool, out: list[JournalEvent]) -> None:  # noqa: FBT001
+        """Ask a strategy for orders after a close of its symbol, and place and withdraw them."""
+        strategy = self._assignments[symbol].strategy
+        bars, factor = self._targets.past(symbol)
+        portfolio, orders = self.portfolio, tuple(self.resting.get(symbol, {}).values())
+        average = portfolio.position(symbol).average_price
+        view = View(bars, factor, portfolio.quantity(symbol), average, orders, self._equity, portfolio.cash)
+        wishes = checked_wishes(strategy, view)
+        if wishes and self._measuring is not None:
+            self._measuring.update()
+        for wish in wishes:
+            if isinstance(wish, Cancel):
+                self._cancel_tag(symbol, wish.tag, time, out)
+            else:
+                self._place_wish(symbol, wish, called, time, out)
+
+    def _cancel_tag(self, symbol: str, tag: int, time: int, out: list[JournalEvent]) -> None:
+        for order in list(self.resting.get(symbol, {}).values()):
+            if order.tag == tag and order.place >= PROTECTIVE:
+                self._emit(OrderCancelled(time, order.order_id), out)
+        self._release(symbol, time, out)
+
+    def _release(self, symbol: str, time: int, out: list[JournalEvent]) -> None:
+        """Withdraw children whose parent is done before it filled."""
+        places = self.resting.get(symbol, {})
+        for order in list(places.values()):
+            if order.parent < 0 or order.parent in places:
+                continue
+            if order.open_lots == 0:
+                self._emit(OrderCancelled(time, order.order_id), out)
+            else:  # its parent's place may be another order's soon
+                alone = row_of(order)
+                alone.parent = NO_PARENT
+                self._emit(amendment(time, order, alone), out)
+
+    def _place_wish(self, symbol: str, wish: Wish, called: bool, time: int, out: list[JournalEvent]) -> None:  # noqa: FBT001
+        """Plan an order of the strategy's own; what limits, margin and cash leave of it is requested, with its children."""
+        units = self._lots_per_unit[symbol]
+        lots = whole_lots(wish.quantity, units)
+        if lots == 0:
+            return
+        plan = self._plan_wish(symbol, wish, wish.side * lots, called)
+        strategy = self._assignments[symbol].strategy_name
+        if plan.breach:
+            code = Breach(plan.breach).code
+            refusal = OrderRefused(time, symbol, strategy, wish.side, plan.refused, code, plan.value, plan.bound, self.bar_time)
+            self._emit(refusal, out)
+        if not plan.lots:
+            return
+        place = self._request_wish(symbol, wish, abs(plan.lots), -1, time, out)
+        for child in wish.children:
+            self._request_wish(symbol, child, 0, place, time, out)
+
+    def _plan_wish(self, symbol: str, wish: Wish, lots: int, called: bool) -> Plan:  # noqa: FBT001
+        held, mark, terms = self.portfolio.position(symbol).lots, self.portfolio.marks[symbol], self._terms[symbol]
+        rows = rows_of(self.resting.get(symbol, {}))
+        buys, sells = open_entries(rows, 0, len(rows), wish.group)
+        price = price_of_wish(
+            self._on_grid(symbol, wish.side, wish.limit, limit=True), self._on_grid(symbol, wish.side, wish.stop), mark
+        )
+        base = held + buys if lots > 0 else held - sells
+        wanted = Size(base + lots, 0.0, missing=False)
+        account = self._account(symbol, wanted, base, self._barred(called=called), price, mark)
+        reserved = reserved_money(rows, 0, len(rows), wish.group, mark, self._cost_rate, terms.lots_per_unit)
+        exposure = reserve(account.exposure, reserved)
+        return plan_wish(
+            lots, held, buys, sells, price, self._cost_rate, terms.lots_per_unit, self._limits, account._replace(exposure=exposure)
+        )
+
+    def _on_grid(self, symbol: str, side: Side, price: float | None, *, limit: bool = False) -> float:
+        """Return our own price on the exchange's grid, 0 for none."""
+        grid = self._terms[symbol].grid
+        return 0.0 if price is None else (limit_on_tick if limit else stop_on_tick)(side, price, *grid)
+
+    def _request_wish(self, symbol: str, wish: Wish, lots: int, parent: int, time: int, out: list[JournalEvent]) -> int:
+        places = self.resting.get(symbol, {})
+        place = next(number for number in count(PROTECTIVE) if number not in places)
+        ordinal, strategy = self._ordinals.get(symbol, 0), self._assignments[symbol].strategy_name
+        mark, trailing = self.portfolio.marks[symbol], wish.type is OrderType.TRAILING_STOP
+        stop = self._on_grid(symbol, wish.side, wish.stop)
+        if trailing and wish.trail is not None:
+            stop = trailing_price(wish.side, mark, wish.trail, self._terms[symbol].grid)
+        request = OrderRequested(
+            time,
+            client_order_id(self.account, strategy, symbol, self.bar_time, ordinal, "order"),
+            symbol,
+            strategy,
+            wish.side,
+            lots,
+            wish.type.code,
+            None if wish.limit is None else self._on_grid(symbol, wish.side, wish.limit, limit=True),
+            wish.force.code,
+            _TARGET,
+            self.bar_time,
+            stop=stop if trailing or wish.stop is not None else None,
+            trail=wish.trail or 0.0,
+            watermark=mark if trailing else 0.0,
+            place=place,
+            parent=parent,
+            group=wish.group,
+            tag=wish.tag,
+        )
+        self._emit(request, out)
+        return place
+
+    def _exposure(self, symbol: str) -> Exposure:
         portfolio = self.portfolio
-        spendable, other = portfolio.cash, 0.0
-        for name, lots_per_unit in self._lots_per_unit.items():
+        exposure = Exposure(portfolio.cash)
+        for name in sorted({*portfolio.held, *self.working, *self.resting}) if len(self._terms) > 1 else ():
             if name == symbol:
                 continue
-            lots = abs(portfolio.position(name).lots)
-            order = self._open_order(name)
-            if order is not None and order.side > 0:
-                lots += order.open_lots
-                spendable -= value_of(order.open_lots, portfolio.marks[name] * (1.0 + self._cost_rate), lots_per_unit)
-            if lots:
-                other += value_of(lots, portfolio.marks[name], lots_per_unit)
-        breach, value, bound = self._state_breach()
-        return Account(self._equity, spendable, other, breach, value, bound, shorts_allowed=False)
+            lots, price = portfolio.position(name).lots, portfolio.marks[name]
+            buys, sells = self._open_lots(name)
+            terms = self._terms[name]
+            buy_price = price * (1.0 + self._cost_rate)
+            exposure = add_exposure(exposure, lots, buys, sells, price, buy_price, terms.lots_per_unit, terms.margin.initial)
+        return exposure
 
-    def _state_breach(self) -> tuple[int, float, float]:
+    def _open_lots(self, symbol: str) -> tuple[int, int]:
+        """Return how many lots the symbol's orders may still buy and sell, exits by protective orders aside."""
+        buys, sells = 0, 0
+        if symbol in self._eventful and symbol in self.resting:
+            rows = rows_of(self.resting[symbol])
+            buys, sells = open_entries(rows, 0, len(rows), NO_GROUP)
+        order = self.working.get(symbol)
+        if order is None:
+            return buys, sells
+        return (buys + order.open_lots, sells) if order.side > 0 else (buys, sells + order.open_lots)
+
+    def _worst_values(self, symbol: str) -> list[float]:
+        """Return the signed value of every other symbol at the worst of its open order."""
+        values = []
+        for name, terms in self._terms.items():
+            lots = self.portfolio.position(name).lots
+            price = self.portfolio.marks.get(name, 0.0)
+            values.append(0.0 if name == symbol else worst_value(lots, *self._open_lots(name), price, terms.lots_per_unit))
+        return values
+
+    def _barred(self, *, called: bool) -> Barred:
         if self.halted:
-            return Breach.HALTED.value, 0.0, 0.0
-        if self._watch.drawdown_breach:
-            return self._watch.drawdown_breach, 1.0 - self._equity / self._watch.peak, self._limits.max_drawdown
-        if self._watch.daily_breach:
-            return self._watch.daily_breach, 1.0 - self._equity / self._watch.base, self._limits.daily_loss_limit
-        return 0, 0.0, 0.0
+            return Barred(Breach.HALTED.value, 0.0, 0.0)
+        return barred_account(self._watch, self._limits, self._equity, called)
 
     def _refuse(self, assignment: Assignment, plan: Plan, wanted: Size, held: int, time: int, out: list[JournalEvent]) -> None:
         if plan.again and assignment.symbol in self._deferred:
@@ -321,140 +617,55 @@ class Engine:
         )
         self._emit(refusal, out)
 
-    def _request(self, symbol: str, strategy: str, lots: int, reason: Reason, time: int, out: list[JournalEvent]) -> None:
-        ordinal = self._ordinals.get(symbol, 0) if reason is Reason.FLATTEN else 0
-        order_id = client_order_id(self.account, strategy, symbol, self.bar_time, ordinal, reason.code)
+    def _request(self, symbol: str, strategy: str, lots: int, reason: str, time: int, out: list[JournalEvent]) -> None:
+        ordinal = 0 if reason == _TARGET else self._ordinals.get(symbol, 0)
+        order_id = client_order_id(self.account, strategy, symbol, self.bar_time, ordinal, reason)
         side = Side.BUY if lots > 0 else Side.SELL
-        request = OrderRequested(
-            time, order_id, symbol, strategy, side, abs(lots), "market", None, "gtc", reason.code, self.bar_time
+        self._emit(
+            OrderRequested(time, order_id, symbol, strategy, side, abs(lots), "market", None, "gtc", reason, self.bar_time), out
         )
-        self._emit(request, out)
 
     def _withdraw(self, symbol: str, time: int, out: list[JournalEvent]) -> None:
-        order = self._open_order(symbol)
+        order = self.working.get(symbol)
         if order is not None:
             self._emit(OrderCancelled(time, order.order_id), out)
 
-    def _cancel_entries(self, time: int, out: list[JournalEvent]) -> None:
+    def _cancel_entries(self, breach: Breach, time: int, out: list[JournalEvent]) -> None:
         for symbol, order in sorted(self.working.items()):
             if (self.portfolio.position(symbol).lots >= 0) == (order.side > 0):
                 self._emit(OrderCancelled(time, order.order_id), out)
                 refusal = OrderRefused(
-                    time, symbol, order.strategy, order.side, order.open_lots, Breach.HALTED.code, 0.0, 0.0, self.bar_time
+                    time, symbol, order.strategy, order.side, order.open_lots, breach.code, 0.0, 0.0, self.bar_time
                 )
                 self._emit(refusal, out)  # planned again at each close once trading resumes
+        for symbol in sorted(self.resting):
+            held = self.portfolio.position(symbol).lots
+            for order in list(self.resting.get(symbol, {}).values()):
+                is_own = order.place >= PROTECTIVE and order.parent < 0
+                if is_own and (held >= 0) == (order.side > 0):
+                    self._emit(OrderCancelled(time, order.order_id), out)
+            self._release(symbol, time, out)
 
     def _flatten(self, time: int, out: list[JournalEvent]) -> None:
         for symbol in list(self.portfolio.held):
             self._withdraw(symbol, time, out)
             name = self._assignments[symbol].strategy_name
-            self._request(symbol, name, -self.portfolio.position(symbol).lots, Reason.FLATTEN, time, out)
-
-    def _open_order(self, symbol: str) -> Order | None:
-        return self.working.get(symbol)
-
-    # How events change the state
+            self._request(symbol, name, -self.portfolio.position(symbol).lots, _FLATTEN, time, out)
 
     def _emit(self, event: JournalEvent, out: list[JournalEvent]) -> None:
         self._appliers[type(event)](event)
         out.append(event)
 
-    def _apply_nothing(self, event: JournalEvent) -> None:
-        """Leave the state: the event is for the record."""
 
-    def _apply_signal(self, event: SignalRaised) -> None:
-        self.standing[event.symbol] = event.target
-        self._deferred.discard(event.symbol)
-
-    def _apply_request(self, event: OrderRequested) -> None:
-        self._deferred.discard(event.symbol)
-        if event.symbol in self.working:
-            raise InvariantViolated(f"{event.symbol} has an open order already, {event.order_id} cannot be a second one")
-        self._ordinals[event.symbol] = self._ordinals.get(event.symbol, 0) + 1
-        self.working[event.symbol] = Order(
-            event.order_id,
-            event.symbol,
-            event.strategy,
-            event.side,
-            event.lots,
-            event.order_type,
-            event.price,
-            event.time_in_force,
-            event.reason,
-            event.time,
-        )
-
-    def _apply_refusal(self, event: OrderRefused) -> None:
-        if event.breach in _AGAIN:
-            self._deferred.add(event.symbol)
-        else:
-            self._deferred.discard(event.symbol)
-
-    def _apply_acceptance(self, event: OrderAccepted) -> None:
-        self._move(event.order_id, Status.ACCEPTED)
-
-    def _apply_rejection(self, event: OrderRejected) -> None:
-        self._move(event.order_id, Status.REJECTED)
-
-    def _apply_cancellation(self, event: OrderCancelled) -> None:
-        self._move(event.order_id, Status.CANCELLED)
-
-    def _apply_fill(self, event: OrderFilled) -> None:
-        order = self._order_of(event.order_id)
-        if event.filled_lots <= order.filled_lots:
-            return
-        if event.filled_lots > order.lots:
-            raise InvariantViolated(f"order {order.order_id} filled {event.filled_lots} of {order.lots} lots of {order.symbol}")
-        done = event.filled_lots == order.lots
-        self._keep(advance(order, Status.FILLED if done else Status.PARTIALLY_FILLED, event.filled_lots))
-        self.portfolio.book_fill(event)
-
-    def _apply_action(self, event: CorporateActionApplied) -> None:
-        action = event.action
-        position = self.portfolio.position(action.symbol)
-        key = f"{action.symbol} {action.ex_date}"
-        if action.action == "split":
-            split: Split = apply_split(position, action.value, event.opening_price, self._lots_per_unit[action.symbol])
-            self.portfolio.book_action(event, split.position)
-            self._split_order(action.symbol, action.value)
-        elif action.action == "dividend" and action.pay_date is not None:
-            self._receivable[key] = event.cash
-        else:
-            self._receivable.pop(key, None)
-            self.portfolio.book_action(event, position)
-
-    def _split_order(self, symbol: str, ratio: float) -> None:
-        order = self.working.get(symbol)
-        if order is None:
-            return
-        open_lots, filled = split_lots(order.open_lots, ratio), split_lots(order.filled_lots, ratio)
-        self.working[symbol] = msgspec.structs.replace(order, lots=open_lots + filled, filled_lots=filled)
-
-    def _apply_mark(self, event: EquityMarked) -> None:
-        if self._limited:
-            self._watch = watch(self._watch, self._limits, event.session, self._equity, event.equity)
-        self._equity = event.equity
-
-    def _apply_halt(self, event: TradingHalted) -> None:
-        del event
-        self.halted = True
-
-    def _apply_resume(self, event: TradingResumed) -> None:
-        del event
-        self.halted = False
-        self._watch = self._watch._replace(peak=self._equity, drawdown_breach=0, floor=inf)  # the next close finds the new floor
-
-    def _order_of(self, order_id: str) -> Order:
-        for order in self.working.values():
-            if order.order_id == order_id:
-                return order
-        raise InvariantViolated(f"order {order_id} is not open here: reconcile with the broker before trading goes on")
-
-    def _move(self, order_id: str, status: Status) -> None:
-        self._keep(advance(self._order_of(order_id), status))
-
-    def _keep(self, order: Order) -> None:
-        if order.status in TERMINAL:
-            del self.working[order.symbol]
-        else:
-            self.working[order.symbol] = order
+def amendment(time: int, order: Order, row: RestingOrder) -> OrderAmended:
+    """Return the event that makes ``order`` what ``row`` says."""
+    return OrderAmended(
+        time,
+        order.order_id,
+        _TYPE_CODES[row.kind],
+        order.filled_lots + row.lots,
+        None if order.price is None else row.limit,
+        None if order.stop is None else row.stop,
+        row.watermark,
+        row.parent,
+    )

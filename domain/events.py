@@ -25,10 +25,12 @@ class BarsOpened(Event, frozen=True, gc=False):
     """These bars open at ``time``; ``actions`` take effect before the open, in order.
 
     The bars are whole because a simulated exchange needs their volume and path; the engine looks at nothing but the opens.
+    ``session`` is the session date they belong to, in days since 1970.
     """
 
     bars: tuple[Bar, ...]
     actions: tuple[CorporateAction, ...] = ()
+    session: int = 0
 
 
 class BarsClosed(Event, frozen=True, gc=False):
@@ -58,7 +60,12 @@ class SignalRaised(Event, frozen=True, gc=False):
 
 
 class OrderRequested(Event, frozen=True, gc=False):
-    """The engine wants ``lots`` of ``symbol``; committed before anybody hears of it."""
+    """The engine wants ``lots`` of ``symbol``; committed before anybody hears of it.
+
+    ``price`` is that of a limit, ``stop`` that of a stop, ``trail`` the fraction a trailing stop keeps from its ``watermark``.
+    ``place`` is the order's among the resting orders of its symbol, -1 for one that a target asked for; ``parent`` and ``group``
+    as in ``domain.rules.book``.
+    """
 
     order_id: str
     symbol: str
@@ -70,6 +77,25 @@ class OrderRequested(Event, frozen=True, gc=False):
     time_in_force: str
     reason: str
     bar_time: int
+    stop: float | None = None
+    trail: float = 0.0
+    watermark: float = 0.0
+    place: int = -1
+    parent: int = -1
+    group: int = 0
+    tag: int = 0
+
+
+class OrderAmended(Event, frozen=True, gc=False):
+    """An open order is another one now: what it waits for, its ``lots`` in all, or the type a stop turned into."""
+
+    order_id: str
+    order_type: str
+    lots: int
+    price: float | None = None
+    stop: float | None = None
+    watermark: float = 0.0
+    parent: int = -1
 
 
 class OrderRefused(Event, frozen=True, gc=False):
@@ -109,7 +135,8 @@ class OrderCancelled(Event, frozen=True, gc=False):
 class OrderFilled(Event, frozen=True, gc=False):
     """``lots`` of the order traded at ``price``; ``filled_lots`` is the order's total after it.
 
-    ``bar_time`` is the start of the bar filled on.
+    ``bar_time`` is the start of the bar filled on. ``point`` is the market's price before spread and slippage, 0 where nobody
+    tells; ``open_lots`` are left of the order.
     """
 
     order_id: str
@@ -122,6 +149,33 @@ class OrderFilled(Event, frozen=True, gc=False):
     reason: str
     filled_lots: int
     bar_time: int
+    point: float = 0.0
+    open_lots: int = 0
+
+
+class BarAmbiguous(Event, frozen=True, gc=False):
+    """The order of a bar's extremes decided: cash and position at its close either way; the lower one was booked."""
+
+    symbol: str
+    high_first: float
+    low_first: float
+    bar_time: int
+
+
+class BorrowCharged(Event, frozen=True, gc=False):
+    """The shares of a short position of ``lots`` were borrowed over ``days`` calendar days for ``fee``."""
+
+    symbol: str
+    lots: int
+    days: int
+    fee: float
+
+
+class MarginCalled(Event, frozen=True, gc=False):
+    """The equity is below what the positions ask for: entries are withdrawn, positions reduced at the next opening."""
+
+    equity: float
+    required: float
 
 
 class CorporateActionApplied(Event, frozen=True, gc=False):
@@ -178,11 +232,15 @@ type JournalEvent = (
     RunStarted
     | SignalRaised
     | OrderRequested
+    | OrderAmended
     | OrderRefused
     | OrderAccepted
     | OrderRejected
     | OrderCancelled
     | OrderFilled
+    | BarAmbiguous
+    | BorrowCharged
+    | MarginCalled
     | CorporateActionApplied
     | EquityMarked
     | LimitBreached

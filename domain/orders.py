@@ -44,7 +44,10 @@ TRANSITIONS: Final[dict[Status, frozenset[Status]]] = {
 
 
 class Order(msgspec.Struct, frozen=True, gc=False):
-    """An order as the engine knows it; ``lots`` is the whole quantity, ``filled_lots`` what traded so far."""
+    """An order as the engine knows it; ``lots`` is the whole quantity, ``filled_lots`` what traded so far.
+
+    ``price`` is its limit. ``place`` is -1 for one that a target asked for; the others rest at a place of their symbol's book.
+    """
 
     order_id: str
     symbol: str
@@ -58,6 +61,13 @@ class Order(msgspec.Struct, frozen=True, gc=False):
     created_at: int
     status: Status = Status.REQUESTED
     filled_lots: int = 0
+    stop: float | None = None
+    trail: float = 0.0
+    watermark: float = 0.0
+    place: int = -1
+    parent: int = -1
+    group: int = 0
+    tag: int = 0
 
     @property
     def open_lots(self) -> int:

@@ -74,6 +74,11 @@ class Portfolio:
         self.marks.setdefault(fill.symbol, fill.price)
         self._hold(fill.symbol, booking.position)
 
+    def pay(self, fee: float) -> None:
+        """Pay what no trade and no corporate action explains, such as a borrow fee."""
+        self.cash -= fee
+        self.flows -= fee
+
     def book_action(self, applied: CorporateActionApplied, position: Position) -> None:
         """Book a corporate action: the position after it and the cash that came with it."""
         self.cash += applied.cash

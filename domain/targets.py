@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from math import nan
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from domain.adjustment import adjust_forward
+from domain.errors import InvariantViolated
 from domain.indicators import Memory
 from domain.market import Bars
 from domain.strategy import checked_target, last_target
@@ -35,6 +37,10 @@ class TargetSource(Protocol):
 
     def observe(self, event: BarsClosed) -> None:
         """Take the bars without being asked to decide."""
+        ...
+
+    def past(self, symbol: str) -> tuple[Bars, float]:
+        """Return the bars of a symbol since the run's first, adjusted forward, and the factor of the last of them."""
         ...
 
 
@@ -69,6 +75,10 @@ class ComputedTargets:
         """Pass over the bars."""
         self.on_close(event)
 
+    def past(self, symbol: str) -> tuple[Bars, float]:
+        """Refuse: who decides on events is streamed."""
+        raise InvariantViolated(f"{symbol} is traded by orders of its strategy: its bars are streamed, not computed")
+
 
 class StreamedTargets:
     """Targets from strategies that see each bar as it closes, as in live trading."""
@@ -89,6 +99,11 @@ class StreamedTargets:
         """Ask each strategy for its target at this close."""
         self.observe(event)
         return [self._series[bar.symbol].target() for bar in event.bars]
+
+    def past(self, symbol: str) -> tuple[Bars, float]:
+        """Return the bars of a symbol since the run's first, adjusted forward, and the factor of the last of them."""
+        series = self._series[symbol]
+        return series.bars(0), series.factor
 
     def observe(self, event: BarsClosed) -> None:
         """Append the bars to their series."""
@@ -123,11 +138,16 @@ class _Series:
     def target(self) -> float:
         """Return the strategy's target at the last bar: what it decides on the whole run, from its last bars and its memory."""
         strategy = self._assignment.strategy
+        if strategy.decides_on_events():
+            return nan
         lookback = strategy.lookback_of(self._timeframe)
         return self._memory.evaluate(self._target_from, self._count, lookback, own_memory=strategy.recursive)
 
     def _target_from(self, first: int) -> float:
+        return last_target(self._assignment.strategy, self.bars(first))
+
+    def bars(self, first: int) -> Bars:
+        """Return the bars from ``first`` on, read-only."""
         time, prices = self._time[first : self._count], self._prices[:, first : self._count]
         time.flags.writeable = prices.flags.writeable = False
-        bars = Bars(self._assignment.symbol, self._timeframe, time, *prices, calendar=self._calendar)
-        return last_target(self._assignment.strategy, bars)
+        return Bars(self._assignment.symbol, self._timeframe, time, *prices, calendar=self._calendar)

@@ -200,7 +200,7 @@ def _one_symbol(
             both = (bar,)
             effective = actions.get(number, ()) if actions else ()
             if waiting or effective:
-                yield BarsOpened(opens, both, effective)
+                yield BarsOpened(opens, both, effective, session)
             yield BarsClosed(closes, session, both)
             number += 1
 
@@ -226,7 +226,7 @@ def _several_symbols(
             else:
                 effective = tuple(a for n in numbers[begin:end] for a in actions.get(n, ())) if actions else ()
                 if waiting or effective:
-                    yield BarsOpened(times[group], tuple(bars[begin:end]), effective)
+                    yield BarsOpened(times[group], tuple(bars[begin:end]), effective, sessions[begin])
 
 
 def _columns(history: History) -> list[NDArray[np.generic]]:

@@ -1,0 +1,320 @@
+"""The state of a trading account, and how each event of the journal changes it."""
+
+from __future__ import annotations
+
+import hashlib
+from math import inf
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from domain.errors import InvariantViolated
+from domain.events import (
+    BarAmbiguous,
+    BorrowCharged,
+    CorporateActionApplied,
+    EquityMarked,
+    LimitBreached,
+    MarginCalled,
+    OrderAccepted,
+    OrderAmended,
+    OrderCancelled,
+    OrderFilled,
+    OrderRefused,
+    OrderRejected,
+    OrderRequested,
+    RunFinished,
+    RunStarted,
+    SignalRaised,
+    TradingHalted,
+    TradingResumed,
+)
+from domain.measuring import Measuring
+from domain.orders import TERMINAL, Order, Status, advance
+from domain.portfolio import Portfolio
+from domain.resting import Places, rows_of
+from domain.rules.accounting import Split, apply_split, split_lots
+from domain.rules.book import split_orders
+from domain.rules.costs import cost_rate
+from domain.rules.exits import opens
+from domain.rules.fills import Reason
+from domain.rules.limits import UNWATCHED, Breach, watch
+from domain.rules.planning import enters
+from domain.run import NO_LIMITS, RunSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from domain.events import JournalEvent
+
+_AGAIN = {
+    breach.code
+    for breach in (
+        Breach.MISSING_INPUT,
+        Breach.DAILY_LOSS_LIMIT,
+        Breach.MAX_DRAWDOWN,
+        Breach.HALTED,
+        Breach.MARGIN_CALL,
+        Breach.PRICE_COLLAR,
+        Breach.MAX_ORDER_RATE,
+    )
+}
+
+
+class State:
+    """Everything that decides what an account does next, changed by ``apply`` alone: folding a journal restores it.
+
+    ``working`` are the orders that targets asked for, by symbol; ``resting`` all others, by symbol and place; ``orders`` both, by
+    id.
+    """
+
+    def __init__(self, spec: RunSpec) -> None:
+        self.spec = spec
+        self.portfolio = Portfolio(spec.initial_cash, spec.instruments)
+        self.working: dict[str, Order] = {}
+        self.resting: dict[str, Places] = {}
+        self.orders: dict[str, Order] = {}
+        self.standing: dict[str, float] = {}
+        self.halted = False
+        self.traded: dict[str, tuple[int, int]] = {}
+        """Lots traded of a symbol in its latest bar that had a fill, by the bar's start."""
+        self._entered: dict[str, int] = {}
+        self._limits = spec.limits or NO_LIMITS
+        self._limited = spec.limits is not None
+        self._cost_rate = cost_rate(spec.costs)
+        self._terms = {assignment.symbol: spec.terms(index) for index, assignment in enumerate(spec.assignments)}
+        self._lots_per_unit = self.portfolio.lots_per_unit
+        self._eventful = {one.symbol for one in spec.assignments if one.strategy.decides_on_events()}
+        self._measuring = Measuring(spec, self._cost_rate) if spec.is_measured else None
+        self._deferred: set[str] = set()
+        self._receivable: dict[str, float] = {}
+        self._equity = spec.initial_cash
+        self._watch = UNWATCHED._replace(base=spec.initial_cash, peak=spec.initial_cash)
+        self._ordinals: dict[str, int] = {}
+        self._bars_held: dict[str, int] = {}
+        self._session = -1
+        self._entries = 0
+        self._appliers: dict[type, Callable[..., None]] = {
+            RunStarted: self._apply_nothing,
+            RunFinished: self._apply_nothing,
+            SignalRaised: self._apply_signal,
+            OrderRequested: self._apply_request,
+            OrderAmended: self._apply_amendment,
+            OrderRefused: self._apply_refusal,
+            OrderAccepted: self._apply_acceptance,
+            OrderRejected: self._apply_rejection,
+            OrderCancelled: self._apply_cancellation,
+            OrderFilled: self._apply_fill,
+            BarAmbiguous: self._apply_nothing,
+            BorrowCharged: self._apply_borrow,
+            MarginCalled: self._apply_nothing,
+            CorporateActionApplied: self._apply_action,
+            EquityMarked: self._apply_mark,
+            LimitBreached: self._apply_nothing,
+            TradingHalted: self._apply_halt,
+            TradingResumed: self._apply_resume,
+        }
+
+    def restore(self, events: Iterable[JournalEvent]) -> None:
+        """Fold a journal into the state its writer had."""
+        for event in events:
+            self._appliers[type(event)](event)
+
+    def state_hash(self) -> str:
+        """Return a fingerprint of everything that decides what comes next."""
+        book = self.portfolio
+        state = (
+            book.cash,
+            book.fees,
+            book.flows,
+            sorted(book.positions.items()),
+            sorted((order_id, msgspec.to_builtins(order)) for order_id, order in self.orders.items()),
+            sorted(self.standing.items()),
+            sorted(self._deferred),
+            sorted(self._receivable.items()),
+            sorted(self._entered.items()),
+            self.halted,
+            self._equity,
+            self._watch,
+            self._entries,
+        )
+        return hashlib.sha256(repr(state).encode()).hexdigest()
+
+    def order_of(self, order_id: str) -> Order:
+        """Return an open order; raise InvariantViolated where there is none of that id."""
+        order = self.orders.get(order_id)
+        if order is None:
+            raise InvariantViolated(f"order {order_id} is not open here: reconcile with the broker before trading goes on")
+        return order
+
+    def _apply_nothing(self, event: JournalEvent) -> None:
+        """Leave the state: the event is for the record."""
+
+    def _apply_signal(self, event: SignalRaised) -> None:
+        self.standing[event.symbol] = event.target
+        self._deferred.discard(event.symbol)
+        if self._measuring is not None:
+            self._measuring.signal(event.symbol, event.bar_time, event.target)
+
+    def _apply_request(self, event: OrderRequested) -> None:
+        resting = event.place >= 0
+        taken = event.place in self.resting.get(event.symbol, {}) if resting else event.symbol in self.working
+        if taken:
+            raise InvariantViolated(f"{event.symbol} has an open order already, {event.order_id} cannot be a second one")
+        self._ordinals[event.symbol] = self._ordinals.get(event.symbol, 0) + 1
+        enters_now = event.lots and enters(self.portfolio.position(event.symbol).lots, event.side * event.lots)
+        if event.reason == Reason.TARGET.code and enters_now:
+            self._entries += 1
+        if not resting and event.reason != Reason.LIQUIDATION.code:  # what had to go says nothing of an entry that waits
+            self._deferred.discard(event.symbol)
+        self._keep(
+            Order(
+                event.order_id,
+                event.symbol,
+                event.strategy,
+                event.side,
+                event.lots,
+                event.order_type,
+                event.price,
+                event.time_in_force,
+                event.reason,
+                event.time,
+                stop=event.stop,
+                trail=event.trail,
+                watermark=event.watermark,
+                place=event.place,
+                parent=event.parent,
+                group=event.group,
+                tag=event.tag,
+            )
+        )
+
+    def _apply_amendment(self, event: OrderAmended) -> None:
+        amended = msgspec.structs.replace(
+            self.order_of(event.order_id),
+            order_type=event.order_type,
+            lots=event.lots,
+            price=event.price,
+            stop=event.stop,
+            watermark=event.watermark,
+            parent=event.parent,
+        )
+        self._keep(amended)
+
+    def _apply_refusal(self, event: OrderRefused) -> None:
+        if event.symbol in self._eventful:
+            return  # its strategy asks again where it wants to
+        if event.breach in _AGAIN:
+            self._deferred.add(event.symbol)
+        else:
+            self._deferred.discard(event.symbol)
+
+    def _apply_acceptance(self, event: OrderAccepted) -> None:
+        self._move(event.order_id, Status.ACCEPTED)
+
+    def _apply_rejection(self, event: OrderRejected) -> None:
+        self._move(event.order_id, Status.REJECTED)
+
+    def _apply_cancellation(self, event: OrderCancelled) -> None:
+        self._move(event.order_id, Status.CANCELLED)
+
+    def _apply_fill(self, event: OrderFilled) -> None:
+        order = self.order_of(event.order_id)
+        if event.filled_lots <= order.filled_lots:
+            return
+        if event.filled_lots > order.lots:
+            raise InvariantViolated(f"order {order.order_id} filled {event.filled_lots} of {order.lots} lots of {order.symbol}")
+        grows = order.parent in self.resting.get(order.symbol, {})  # its parent may bring more of it to life
+        done = event.filled_lots == order.lots and not grows
+        self._keep(advance(order, Status.FILLED if done else Status.PARTIALLY_FILLED, event.filled_lots))
+        before = self.portfolio.position(event.symbol).lots
+        self.portfolio.book_fill(event)
+        time, lots = self.traded.get(event.symbol, (event.bar_time, 0))
+        self.traded[event.symbol] = (event.bar_time, event.lots + (lots if time == event.bar_time else 0))
+        if opens(before, self.portfolio.position(event.symbol).lots):
+            self._entered[event.symbol] = event.bar_time
+            self._bars_held[event.symbol] = 0
+
+    def _apply_borrow(self, event: BorrowCharged) -> None:
+        self.portfolio.pay(event.fee)
+
+    def _apply_action(self, event: CorporateActionApplied) -> None:
+        action = event.action
+        position = self.portfolio.position(action.symbol)
+        key = f"{action.symbol} {action.ex_date}"
+        if action.action == "split":
+            split: Split = apply_split(position, action.value, event.opening_price, self._lots_per_unit[action.symbol])
+            self.portfolio.book_action(event, split.position)
+            self._split_orders(action.symbol, action.value)
+        elif action.action == "dividend" and action.pay_date is not None:
+            self._receivable[key] = event.cash
+        else:
+            self._receivable.pop(key, None)
+            self.portfolio.book_action(event, position)
+
+    def _split_orders(self, symbol: str, ratio: float) -> None:
+        order = self.working.get(symbol)
+        if order is not None:
+            open_lots, filled = split_lots(order.open_lots, ratio), split_lots(order.filled_lots, ratio)
+            self._keep(msgspec.structs.replace(order, lots=open_lots + filled, filled_lots=filled))
+        places = self.resting.get(symbol)
+        if not places:
+            return
+        rows = rows_of(places)
+        split_orders(rows, 0, len(rows), ratio)
+        for place, resting in list(places.items()):
+            row, filled = rows[place], split_lots(resting.filled_lots, ratio)
+            scaled = msgspec.structs.replace(
+                resting,
+                lots=row.lots + filled,
+                filled_lots=filled,
+                price=None if resting.price is None else row.limit,
+                stop=None if resting.stop is None else row.stop,
+                watermark=row.watermark,
+            )
+            self._keep(scaled)
+
+    def _apply_mark(self, event: EquityMarked) -> None:
+        self._take_mark(event.session, event.equity)
+
+    def _take_mark(self, session: int, equity: float) -> None:
+        if session != self._session:
+            self._session, self._entries = session, 0
+        elif self._watch.floor < equity <= self._watch.peak:  # what the watch itself would find first: nothing new
+            self._equity = equity
+            return
+        if self._limited:
+            self._watch = watch(self._watch, self._limits, session, self._equity, equity)
+        self._equity = equity
+
+    def _apply_halt(self, event: TradingHalted) -> None:
+        del event
+        self.halted = True
+
+    def _apply_resume(self, event: TradingResumed) -> None:
+        del event
+        self.halted = False
+        self._watch = self._watch._replace(peak=self._equity, drawdown_breach=0, floor=inf)  # the next close finds the new floor
+
+    def _move(self, order_id: str, status: Status) -> None:
+        self._keep(advance(self.order_of(order_id), status))
+
+    def _keep(self, order: Order) -> None:
+        """Put an order where it belongs, or take it away where it is done."""
+        done = order.status in TERMINAL
+        if order.place < 0:
+            if done:
+                del self.working[order.symbol]
+            else:
+                self.working[order.symbol] = order
+        elif done:
+            places = self.resting[order.symbol]
+            del places[order.place]
+            if not places:
+                del self.resting[order.symbol]
+        else:
+            self.resting.setdefault(order.symbol, {})[order.place] = order
+        if done:
+            del self.orders[order.order_id]
+        else:
+            self.orders[order.order_id] = order
