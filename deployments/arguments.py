@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from domain.errors import InputError, nearest
+from domain.rules.matching import PathMode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,6 +25,11 @@ _HELP: Final = 2
 """Options every command has: -h and --help."""
 
 ASSET_CLASSES: Final = ("equity", "crypto", "fx")
+PATHS: Final = tuple(mode.code for mode in PathMode)
+SIZINGS: Final = (
+    "fixed_fraction:F, fixed_quantity:Q, risk_per_trade:R, volatility_target:V, kelly:C or risk_parity "
+    "(fixed_fraction:0.95 over the number of symbols)"
+)
 CALENDARS: Final = ("XNYS", "24/7", "FX")
 TIMEFRAMES: Final = ("1m", "5m", "15m", "30m", "1h", "4h", "1d")
 
@@ -148,22 +154,22 @@ def _research(command: Callable[[str, str], Parser]) -> None:
 def _backtest(parser: Parser) -> None:
     parser.add_argument("strategies", metavar="STRATEGY[,STRATEGY]", type=names, help="see ./pi5 strategies")
     parser.add_argument("--bars", type=path, help="a CSV or Parquet file; bars come from the database when left out")
-    parser.add_argument("--symbols", type=symbols, help="separated by commas")
+    parser.add_argument("--symbols", type=symbols, help="separated by commas; of several strategies one each, or more as A+B,C")
     _span(parser)
     parser.add_argument("--param", dest="parameters", action="append", default=[], type=pair, metavar="NAME=VALUE")
     parser.add_argument("--cash", type=number, help="initial cash (100000)")
     parser.add_argument("--commission-bps", type=number, help="basis points of each fill's value (5)")
     parser.add_argument("--slippage-bps", type=number, help="basis points each fill is worse than the open (0)")
     parser.add_argument("--volume-limit", type=volume_limit, help="share of a bar's volume our fills may take, or off")
-    parser.add_argument("--path", dest="path_mode", default="worst", type=text, help="how a bar is walked: worst")
-    parser.add_argument("--sizing", type=text, metavar="RULE", help="fixed_quantity:Q or fixed_fraction:F")
+    parser.add_argument("--path", dest="path_mode", choices=PATHS, help="how a bar is walked between open and close (worst)")
+    parser.add_argument("--sizing", type=text, metavar="RULE", help=SIZINGS)
     parser.add_argument("--limits", choices=("on", "off"), default="off", help="risk management (off)")
-    parser.add_argument("--account", choices=("cash", "margin"), default="cash", help="cash")
-    parser.add_argument("--borrow-rate", type=number, help="not there yet: it belongs to the margin account")
+    parser.add_argument("--account", choices=("cash", "margin"), help="short positions need a margin account (cash)")
+    parser.add_argument("--borrow-rate", type=number, help="a year's fee for borrowed shares as a fraction, with --account margin")
     parser.add_argument("--actions", type=path, help="a CSV file of splits and dividends")
     parser.add_argument("--asset-class", choices=ASSET_CLASSES, help="equity when left out and unknown")
     parser.add_argument(
-        "--engine", choices=("kernel", "event"), default="kernel", help="compiled loop or event engine: same results"
+        "--engine", choices=("kernel", "event"), help="compiled loop or event engine: same results (kernel where it can)"
     )
     parser.add_argument("--seed", type=int, default=0)
     _config(parser)

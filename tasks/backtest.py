@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 import numpy as np
 
 from domain.errors import InvariantViolated
-from domain.events import BarsOpened, EquityMarked, LimitBreached, OrderFilled, OrderRefused
+from domain.events import BarAmbiguous, BarsOpened, BorrowCharged, EquityMarked, LimitBreached, OrderFilled, OrderRefused
 from domain.ledger import EquityCurve, LedgerRow
+from domain.liquidity import flows_of
 from domain.market import Side
 from domain.rules.fills import Reason
 from domain.rules.limits import Breach
-from domain.targets import ComputedTargets, target_arrays
+from domain.targets import ComputedTargets, StreamedTargets, target_arrays
 from domain.timeline import market_events, schedule
 from tasks.backtest_document import document_of, equity_rows, fill_rows, trade_rows, trades_of
 from tasks.backtest_input import MOST_BARS, assemble
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from domain.events import JournalEvent
+    from domain.kernel import Script
     from domain.run import RunSpec
     from domain.timeline import History
     from tasks.database.connection import Database
@@ -38,6 +40,7 @@ class BacktestRequest:
 
     ``parameters`` are those of a single strategy, as text or values. ``bars`` and ``actions`` are files; without ``bars`` the
     database is read. ``start`` and ``end`` are ISO dates, inclusive, by session. ``volume_limit`` 0 switches the volume rule off.
+    Without ``engine`` the kernel runs, and the event engine where a strategy places its own orders.
     """
 
     strategies: tuple[str, ...]
@@ -55,7 +58,10 @@ class BacktestRequest:
     sizing: str | None = None
     limits: bool = False
     asset_class: str | None = None
-    engine: Literal["kernel", "event"] = "kernel"
+    path: str | None = None
+    account: str | None = None
+    borrow_rate: float | None = None
+    engine: Literal["kernel", "event"] | None = None
     seed: int = 0
     settings: Settings | None = None
 
@@ -71,6 +77,18 @@ class Refusal(NamedTuple):
     bound: float
 
 
+class Ambiguity(NamedTuple):
+    """A bar in which the order of its extremes decided: cash and position at its close, the high first and the low first.
+
+    The lower one was booked.
+    """
+
+    time: int
+    symbol: str
+    high_first: float
+    low_first: float
+
+
 @dataclass(frozen=True)
 class Run:
     """What a driver did with a history: the same from both. ``fill_lots`` are the integer lots of each fill."""
@@ -82,9 +100,11 @@ class Run:
     equity: EquityCurve
     sessions: array[int]
     refusals: list[Refusal]
+    ambiguities: list[Ambiguity]
     held_bars: int
     volume_limited: int
     drawdown_breached: bool
+    borrow_fees: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -117,7 +137,7 @@ def run_backtest(
     database is not started for it.
     """
     prepared = assemble(request, database, now=now, most_bars=most_bars)
-    if request.engine == "event":
+    if prepared.engine == "event":
         run = run_events(prepared.spec, prepared.history, progress)
     else:
         run = run_kernel(prepared.spec, prepared.history)
@@ -126,54 +146,47 @@ def run_backtest(
     return BacktestResult(document, fill_rows(run), trade_rows(trades), equity_rows(run), run)
 
 
-def run_kernel(spec: RunSpec, history: History) -> Run:
-    """Run the compiled driver."""
+def run_kernel(spec: RunSpec, history: History, script: Script | None = None) -> Run:
+    """Run the compiled driver; ``script`` are orders by the number of the bar at whose close they are placed."""
     from domain.kernel import simulate  # noqa: PLC0415 - numba costs a second to import, the event driver needs none of it
 
     plan = schedule(history)
-    raw = simulate(spec, history, target_arrays(spec, history), plan)
+    raw = simulate(spec, history, target_arrays(spec, history), plan, script)
     times = np.concatenate([bars.time for bars in history.bars])
     symbols = [instrument.symbol for instrument in spec.instruments]
     units = [instrument.lots_per_unit for instrument in spec.instruments]
-    fills = [
-        LedgerRow(time, symbols[s], Side(side).name.lower(), lots / units[s], price, fee, Reason(reason).code)
-        for time, s, side, lots, price, fee, reason in zip(
-            times[raw.fill_bar].tolist(),
-            plan.symbol[raw.fill_bar].tolist(),
-            raw.fill_side.tolist(),
-            raw.fill_lots.tolist(),
-            raw.fill_price.tolist(),
-            raw.fill_fee.tolist(),
-            raw.fill_reason.tolist(),
-            strict=True,
-        )
-    ]
-    refusals = [
-        Refusal(time, symbols[s], Breach(breach).code, lots, value, bound)
-        for time, s, breach, lots, value, bound in zip(
-            times[raw.refused_bar].tolist(),
-            plan.symbol[raw.refused_bar].tolist(),
-            raw.refused_breach.tolist(),
-            raw.refused_lots.tolist(),
-            raw.refused_value.tolist(),
-            raw.refused_bound.tolist(),
-            strict=True,
-        )
-    ]
     closing = plan.closing_bars()
-    equity = EquityCurve(times[closing].tolist(), raw.equity, raw.cash)
-    sessions = array("q", plan.session[closing].tolist())
     return Run(
-        spec,
-        history,
-        fills,
-        array("q", raw.fill_lots.tolist()),
-        equity,
-        sessions,
-        refusals,
-        int(raw.held_bars),
-        int(raw.volume_limited),
-        bool(raw.drawdown_breached),
+        spec=spec,
+        history=history,
+        fills=[
+            LedgerRow(time, symbols[s], Side(side).name.lower(), lots / units[s], price, fee, Reason(reason).code)
+            for time, s, (_, side, lots, price, fee, reason) in zip(
+                times[raw.fills["bar"]].tolist(), plan.symbol[raw.fills["bar"]].tolist(), raw.fills.tolist(), strict=True
+            )
+        ],
+        fill_lots=array("q", raw.fills["lots"].tolist()),
+        equity=EquityCurve(times[closing].tolist(), raw.equity, raw.cash),
+        sessions=array("q", plan.session[closing].tolist()),
+        refusals=[
+            Refusal(time, symbols[s], Breach(breach).code, lots, value, bound)
+            for time, (_, s, lots, breach, value, bound) in zip(
+                times[raw.refusals["bar"]].tolist(), raw.refusals.tolist(), strict=True
+            )
+        ],
+        ambiguities=[
+            Ambiguity(time, symbols[s], high_first, low_first)
+            for time, s, (_, high_first, low_first) in zip(
+                times[raw.ambiguous["bar"]].tolist(),
+                plan.symbol[raw.ambiguous["bar"]].tolist(),
+                raw.ambiguous.tolist(),
+                strict=True,
+            )
+        ],
+        held_bars=int(raw.held_bars),
+        volume_limited=int(raw.volume_limited),
+        drawdown_breached=bool(raw.drawdown_breached),
+        borrow_fees=float(raw.borrow_fees),
     )
 
 
@@ -182,23 +195,22 @@ def run_events(spec: RunSpec, history: History, progress: Callable[[float], None
     from domain.engine import Engine  # noqa: PLC0415 - the kernel's path needs neither
     from tasks.brokers.paper import PaperBroker  # noqa: PLC0415
 
-    engine, broker = Engine(spec, "backtest", ComputedTargets(spec, history)), PaperBroker(spec)
+    eventful = any(assignment.strategy.decides_on_events() for assignment in spec.assignments)
+    engine = Engine(spec, "backtest", StreamedTargets(spec) if eventful else ComputedTargets(spec, history))
+    broker = PaperBroker(spec, flows_of(history) if spec.costs.impact > 0.0 else None)
     units = {instrument.symbol: instrument.lots_per_unit for instrument in spec.instruments}
     record = _Record(units)
-    step, held, limited = broker.step, engine.portfolio.held, 0
+    step, held = broker.step, engine.portfolio.held
     marks: list[EquityMarked] = []
-    for event in market_events(history, engine.working):
+    for event in market_events(history, None if spec.margin else engine.orders):
         answers = step(engine, event)
         if type(event) is BarsOpened:
             record.take(answers)
-            limited += sum(type(out) is OrderFilled and out.symbol in engine.working for out in answers)
             continue
-        marked = answers[0]
+        marked = record.take(answers) if len(answers) > 1 else answers[0]
         if type(marked) is not EquityMarked:
             raise InvariantViolated(f"a close was answered by {type(marked).__name__} before its equity was marked")
         marks.append(marked)
-        if len(answers) > 1:
-            record.take(answers)
         if held:
             for bar in event.bars:
                 record.held += bar.symbol in held
@@ -208,16 +220,18 @@ def run_events(spec: RunSpec, history: History, progress: Callable[[float], None
                 progress(min(len(record.sessions) / history.size, 1.0))
     record.mark(marks)
     return Run(
-        spec,
-        history,
-        record.fills,
-        record.fill_lots,
-        record.equity,
-        record.sessions,
-        record.refusals,
-        record.held,
-        limited,
-        record.drawdown,
+        spec=spec,
+        history=history,
+        fills=record.fills,
+        fill_lots=record.fill_lots,
+        equity=record.equity,
+        sessions=record.sessions,
+        refusals=record.refusals,
+        ambiguities=record.ambiguities,
+        held_bars=record.held,
+        volume_limited=record.limited,
+        drawdown_breached=record.drawdown,
+        borrow_fees=record.borrow_fees,
     )
 
 
@@ -230,7 +244,10 @@ class _Record:
         self.equity = EquityCurve()
         self.sessions = array("q")
         self.refusals: list[Refusal] = []
+        self.ambiguities: list[Ambiguity] = []
         self.held = 0
+        self.limited = 0
+        self.borrow_fees = 0.0
         self.drawdown = False
         self._units = units
 
@@ -242,15 +259,24 @@ class _Record:
         self.sessions.extend([event.session for event in events])
         events.clear()
 
-    def take(self, events: list[JournalEvent]) -> None:
-        """Note the fills, refusals and breaches among ``events``."""
+    def take(self, events: list[JournalEvent]) -> JournalEvent | None:
+        """Note the fills, refusals, fees and breaches among ``events``; return the mark there is."""
+        marked = None
         for event in events:
             if type(event) is OrderFilled:
                 quantity = event.lots / self._units[event.symbol]
                 side = event.side.name.lower()
                 self.fills.append(LedgerRow(event.bar_time, event.symbol, side, quantity, event.price, event.fee, event.reason))
                 self.fill_lots.append(event.lots)
+                self.limited += event.open_lots > 0
+            elif type(event) is EquityMarked:
+                marked = event
             elif type(event) is OrderRefused:
                 self.refusals.append(Refusal(event.bar_time, event.symbol, event.breach, event.lots, event.value, event.bound))
+            elif type(event) is BarAmbiguous:
+                self.ambiguities.append(Ambiguity(event.bar_time, event.symbol, event.high_first, event.low_first))
+            elif type(event) is BorrowCharged:
+                self.borrow_fees += event.fee
             elif type(event) is LimitBreached:
                 self.drawdown = self.drawdown or event.breach == Breach.MAX_DRAWDOWN.code
+        return marked

@@ -11,6 +11,7 @@ from domain.ledger import dataset_id, equity_sha256, ledger_sha256
 from domain.performance import measure
 from domain.rules.accounting import Position, apply_split
 from domain.rules.limits import Breach
+from domain.rules.sizing import SizingRule
 from domain.timeline import actions_by_bar, actions_used
 from domain.trades import FillRow, SplitRow, Trade, round_trips
 from tasks.backtest_account import account_warnings
@@ -93,8 +94,8 @@ def document_of(request: BacktestRequest, prepared: Prepared, run: Run, trades: 
         "bars": history.size,
         "fills": len(run.fills),
         "trades": len(trades),
-        "ambiguous_bars": 0,
-        "engine": request.engine,
+        "ambiguous_bars": len(run.ambiguities),
+        "engine": prepared.engine,
         "dataset_id": dataset_id(history),
         "ledger_sha256": ledger_sha256(run.fills),
         "equity_sha256": equity_sha256(run.equity),
@@ -122,21 +123,32 @@ def _warnings(run: Run) -> list[str]:
         warnings.append(
             f"the drawdown limit of {run.spec.limits.max_drawdown:.1%} was met: no entry from then to the end of the run"
         )
-    short = sum(refusal.breach == Breach.SHORT_NOT_ALLOWED.code for refusal in run.refusals)
+    refused = Counter(refusal.breach for refusal in run.refusals)
+    short, unlent = refused[Breach.SHORT_NOT_ALLOWED.code], refused[Breach.BORROW_UNAVAILABLE.code]
     if short:
         warnings.append(f"{short} short entries were refused: a cash account holds no short positions")
-    return warnings + account_warnings(run, _splits_met(run), "cash")
+    if unlent:
+        warnings.append(f"{unlent} short entries were refused: no borrow rate is known, name one with --borrow-rate")
+    if run.spec.margin and min(run.equity.cash, default=0.0) < 0.0:
+        warnings.append("cash was below zero: this margin account pays no interest on what it owes, which flatters the result")
+    if any(one.sizing.rule == SizingRule.RISK_PER_TRADE and not one.exits.stop_loss > 0.0 for one in run.spec.assignments):
+        warnings.append("sizing risk_per_trade found no stop-loss on a strategy: its entries had size 0")
+    return warnings + account_warnings(run, _splits_met(run), "margin" if run.spec.margin else "cash")
 
 
 def _assumptions(request: BacktestRequest, prepared: Prepared, run: Run) -> dict[str, Any]:
     """Return what the result rests on."""
     spec = run.spec
     refusals = Counter(refusal.breach for refusal in run.refusals)
+    apart = [abs(each.high_first - each.low_first) for each in run.ambiguities]
     return {
-        "account": "cash",
-        "path": "worst",
+        "account": "margin" if spec.margin else "cash",
+        "path": spec.path.code,
+        "ambiguous_share": len(run.ambiguities) / run.history.size,
+        "ambiguous_equity": {"booked": run.equity[-1].equity, "other_ways": math.fsum(apart)},
         "commission_bps": spec.costs.commission_rate * 1e4,
         "slippage_bps": spec.costs.slippage_rate * 1e4,
+        **_other_costs(run),
         "volume_limit": {instrument.symbol: spec.volume_share(instrument) or None for instrument in spec.instruments},
         "fills_cut_by_volume": run.volume_limited / len(run.fills) if run.fills else 0.0,
         "refusals": dict(sorted(refusals.items())),
@@ -145,6 +157,24 @@ def _assumptions(request: BacktestRequest, prepared: Prepared, run: Run) -> dict
         "seed": request.seed,
         "trials": 1,
     }
+
+
+def _other_costs(run: Run) -> dict[str, Any]:
+    """Return the cost assumptions beside commission and slippage rates, those that are in use."""
+    spec, costs = run.spec, run.spec.costs
+    used: dict[str, Any] = {
+        "half_spread_bps": costs.half_spread_rate * 1e4,
+        "commission_per_unit": costs.per_unit,
+        "commission_per_trade": costs.per_trade,
+        "commission_minimum": costs.least,
+        "commission_maximum_bps": costs.most_rate * 1e4 if math.isfinite(costs.most_rate) else 0.0,
+        "impact": costs.impact,
+        "regulatory_fees": spec.regulatory_fees,
+        "borrow_rate": spec.borrow_rate,
+        "borrow_rates": dict(spec.borrow_rates),
+        "borrow_fees": run.borrow_fees,
+    }
+    return {name: value for name, value in used.items() if value}
 
 
 def _metrics(run: Run, trades: list[Trade]) -> dict[str, float | None]:

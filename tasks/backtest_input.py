@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from domain.errors import InputError
 from domain.market import AssetClass, Timeframe, parse_symbol
 from domain.rules.costs import Costs
+from domain.rules.matching import PathMode
 from domain.run import Assignment, RunSpec, parse_sizing
 from tasks import registry
 from tasks.history import Loaded, check_dates, from_database, from_file, parse_date, splits_only_stored
@@ -47,6 +48,7 @@ class Prepared:
     history: History
     choices: tuple[Choice, ...]
     warnings: tuple[str, ...]
+    engine: str = "kernel"
 
 
 def assemble(
@@ -57,7 +59,6 @@ def assemble(
     Bars later than ``now`` (UTC microseconds, the machine's clock where None) are left out. More than ``most_bars`` are refused.
     Where bars are a file's, the database only warns of splits it knows and the run does not.
     """
-    settings = request.settings
     dates = parse_date(request.start, "--start"), parse_date(request.end, "--end")
     check_dates(*dates)
     _check_numbers(request)
@@ -77,21 +78,43 @@ def assemble(
     choices = _own_symbols(choices, loaded)
     for choice in choices:
         choice.strategy.check_timeframe(loaded.history.timeframe)
-    costs, cash = (settings.costs.rates(), settings.session.initial_cash) if settings else (Costs(), DEFAULT_CASH)
+    spec = _spec(request, choices, loaded.history)
+    return Prepared(spec, loaded.history, choices, loaded.warnings, _engine(request, choices))
+
+
+def _spec(request: BacktestRequest, choices: tuple[Choice, ...], history: History) -> RunSpec:
+    """Return the run that the request asks for; what it leaves open is the configuration's, else the default."""
+    settings = request.settings
+    costs = settings.costs.rates() if settings else Costs()
     if request.commission_bps is not None:
         costs = costs._replace(commission_rate=request.commission_bps / 1e4)
     if request.slippage_bps is not None:
         costs = costs._replace(slippage_rate=request.slippage_bps / 1e4)
-    spec = RunSpec(
+    cash = settings.session.initial_cash if settings else DEFAULT_CASH
+    account = request.account or (settings.broker.type if settings else "cash")
+    borrow_rate = request.borrow_rate if request.borrow_rate is not None else (settings.costs.borrow_rate if settings else None)
+    return RunSpec(
         _assignments(choices),
-        loaded.history.instruments,
-        loaded.history.timeframe,
+        history.instruments,
+        history.timeframe,
         cash if request.cash is None else float(request.cash),
         costs,
         (settings or shipped_settings()).risk_management.limits() if request.limits else None,
         request.volume_limit,
+        PathMode[(request.path or "worst").upper()],
+        account == "margin",
+        borrow_rate,
+        settings.costs.borrow_rates if settings else {},
+        regulatory_fees=settings.costs.regulatory_fees if settings else False,
     )
-    return Prepared(spec, loaded.history, choices, loaded.warnings)
+
+
+def _engine(request: BacktestRequest, choices: tuple[Choice, ...]) -> str:
+    """Return the driver: what was asked for, else the kernel where it can run every strategy."""
+    eventful = [choice.name for choice in choices if choice.strategy.decides_on_events()]
+    if eventful and request.engine == "kernel":
+        raise InputError(f"{', '.join(eventful)} places orders itself and is not offered for the kernel: use --engine event")
+    return request.engine or ("event" if eventful else "kernel")
 
 
 def _check_size(bars: int, most: int) -> None:
@@ -108,6 +131,10 @@ def _check_numbers(request: BacktestRequest) -> None:
     for option, value in (("--commission-bps", request.commission_bps), ("--slippage-bps", request.slippage_bps)):
         if value is not None and not 0.0 <= value < 10_000.0:
             raise InputError(f"{option} {value} is not allowed: it must be a number from 0 to below 10000")
+    if request.borrow_rate is not None and not 0.0 <= request.borrow_rate < float("inf"):
+        raise InputError(f"--borrow-rate {request.borrow_rate} is not allowed: a fraction a year from 0, such as 0.03")
+    if request.borrow_rate is not None and request.account == "cash":
+        raise InputError("--borrow-rate goes with --account margin: a cash account borrows no shares")
     if request.volume_limit is not None and not 0.0 <= request.volume_limit <= 1.0:
         raise InputError(f"--volume-limit {request.volume_limit} is not allowed: a share above 0 and at most 1, or off")
 
@@ -116,21 +143,44 @@ def _choices(request: BacktestRequest) -> tuple[Choice, ...]:
     """Return the strategies asked for, with what the configuration says of each where there is one."""
     if not request.strategies:
         raise InputError("name a strategy: ./pi5 strategies lists them")
-    several = len(request.strategies) > 1
-    if several and (request.symbols or request.parameters or request.settings is None):
-        raise InputError(
-            "several strategies on the same symbols are not there yet: with --config each trades the symbols it has there, "
-            "without --symbols and --param"
-        )
     entries = {entry.name: entry for entry in request.settings.strategies} if request.settings else {}
+    if len(request.strategies) > 1:
+        return _several(request, entries)
     symbols = tuple(parse_symbol(symbol) for symbol in request.symbols)
-    return tuple(_choice(request, name, entries.get(name), symbols) for name in request.strategies)
+    name = request.strategies[0]
+    return (_choice(request, name, entries.get(name), symbols, request.parameters),)
 
 
-def _choice(request: BacktestRequest, name: str, entry: StrategyEntry | None, symbols: tuple[str, ...]) -> Choice:
+def _several(request: BacktestRequest, entries: Mapping[str, StrategyEntry]) -> tuple[Choice, ...]:
+    """Return several strategies of one account, each with symbols of its own and with parameters written ``strategy.name``."""
+    names, groups = request.strategies, request.symbols
+    if not groups and request.settings is None:
+        raise InputError(
+            "each of several strategies trades symbols of its own: name them in order with --symbols, such as "
+            f"{','.join('ABCDEFGH'[: len(names)])}, or as A+B,C where one trades more"
+        )
+    if groups and len(groups) != len(names):
+        raise InputError(
+            f"--symbols has {len(groups)} groups for {len(names)} strategies: one group each, in order, such as A+B,C for two"
+        )
+    given: dict[str, dict[str, Any]] = {name: {} for name in names}
+    for key, value in request.parameters.items():
+        owner, _, name = key.partition(".")
+        if owner not in given or not name:
+            raise InputError(f"--param {key[:40]} is no parameter of {', '.join(names)}: write {names[0]}.NAME=VALUE")
+        given[owner][name] = value
+    owned = [tuple(parse_symbol(symbol) for symbol in group.split("+")) for group in groups] or [()] * len(names)
+    return tuple(
+        _choice(request, name, entries.get(name), symbols, given[name]) for name, symbols in zip(names, owned, strict=True)
+    )
+
+
+def _choice(
+    request: BacktestRequest, name: str, entry: StrategyEntry | None, symbols: tuple[str, ...], given: Mapping[str, Any]
+) -> Choice:
     configured: Mapping[str, Any] = entry.parameters if entry else {}
-    texts = {key: value for key, value in request.parameters.items() if isinstance(value, str)}
-    values = {key: value for key, value in request.parameters.items() if not isinstance(value, str)}
+    texts = {key: value for key, value in given.items() if isinstance(value, str)}
+    values = {key: value for key, value in given.items() if not isinstance(value, str)}
     parameters = {**configured, **values, **registry.parse(name, texts)}
     sizing = request.sizing if request.sizing is not None else (entry.sizing if entry else None)
     return Choice(name, registry.create(name, parameters), symbols or (entry.symbols if entry else ()), sizing)

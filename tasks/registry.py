@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from domain.errors import InputError, TradingError, nearest
 from domain.parameters import Parameter, parameters_of
-from domain.strategy import Strategy
+from domain.strategy import Exits, Strategy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -96,13 +96,23 @@ def _entry(name: str, paths: list[Path], installed: bool) -> StrategyEntry:  # n
         cls = _only_strategy(_load(f"{package}.{name}", paths[0]))
         parameters = parameters_of(cls)
         defaults = cls()
-        if type(defaults.lookback) is not int or defaults.lookback < 1:
-            return StrategyEntry(name, error=f"lookback must be a number of bars from 1, got {defaults.lookback!r}")
+        wrong = _wrong_attribute(defaults)
+        if wrong:
+            return StrategyEntry(name, error=wrong)
         return StrategyEntry(name, cls, None, cls.description(), parameters)
     except TradingError as error:
         return StrategyEntry(name, error=str(error))
     except (Exception, SystemExit) as error:  # noqa: BLE001 the file is anybody's code, and may fail in any way
         return StrategyEntry(name, error=_reason(error))
+
+
+def _wrong_attribute(strategy: Strategy) -> str:
+    """Return what is wrong with what a strategy says of itself, nothing where it is in order."""
+    if type(strategy.lookback) is not int or strategy.lookback < 1:
+        return f"lookback must be a number of bars from 1, got {strategy.lookback!r}"
+    if not isinstance(strategy.exits, Exits):
+        return f"exits must be Exits(...), got {type(strategy.exits).__name__}"
+    return ""
 
 
 def _load(qualified: str, path: Path) -> ModuleType:
@@ -132,8 +142,8 @@ def _only_strategy(module: ModuleType) -> type[Strategy]:
     cls = classes[0]
     if "__dataclass_params__" not in vars(cls):  # one that is not frozen cannot be derived from one that is
         raise InputError(f"class {cls.__name__} must be decorated with @dataclass(frozen=True)")
-    if cls.target is Strategy.target:
-        raise InputError(f"class {cls.__name__} must define target(self, bars)")
+    if cls.target is Strategy.target and not cls.decides_on_events():
+        raise InputError(f"class {cls.__name__} must define target(self, bars), or on_bars(self, view) to place orders itself")
     return cls
 
 

@@ -113,6 +113,28 @@ Gross = Annotated[
     Allowed("a number above 0 and at most 4 (1.0 is all of the equity), or the word off"),
 ]
 Loss = Annotated[float | None, Strict(), Field(gt=0, lt=1, allow_inf_nan=False), WrapValidator(_off_or), Allowed(_LOSS)]
+Amount = Annotated[
+    float | None,
+    Strict(),
+    Field(gt=0, le=1e15, allow_inf_nan=False),
+    WrapValidator(_off_or),
+    Allowed("a number above 0, or the word off"),
+]
+Count = Annotated[
+    int | None, Strict(), Field(ge=1, le=1_000_000), WrapValidator(_off_or), Allowed("a whole number from 1, or the word off")
+]
+Correlation = Annotated[
+    float, Strict(), Field(gt=0, le=1, allow_inf_nan=False), Allowed("a correlation above 0 and at most 1, such as 0.7")
+]
+Rate = Annotated[
+    float | None,
+    Strict(),
+    Field(ge=0, le=10, allow_inf_nan=False),
+    WrapValidator(_off_or),
+    Allowed("a fraction a year from 0 to 10 (0.03 is 3 %), or the word off"),
+]
+KnownRate = Annotated[float, Strict(), Field(ge=0, le=10, allow_inf_nan=False), Allowed("a fraction a year from 0 to 10")]
+Money = Annotated[float, Strict(), Field(ge=0, le=1e9, allow_inf_nan=False), Allowed("an amount of money from 0")]
 BasisPoints = Annotated[float, Strict(), Field(ge=0, le=1000, allow_inf_nan=False), Allowed(_BPS)]
 Cash = Annotated[float, Strict(), Field(gt=0, le=1e12, allow_inf_nan=False), Allowed("a number above 0 and at most 1e12")]
 Speed = Annotated[
@@ -142,7 +164,7 @@ SizingText = Annotated[
     str | None,
     Strict(),
     AfterValidator(_passing(lambda text: parse_sizing(text, 1))),
-    Allowed("fixed_fraction:F or fixed_quantity:Q"),
+    Allowed("fixed_fraction:F, fixed_quantity:Q, risk_per_trade:R, volatility_target:V, kelly:C or risk_parity"),
 ]
 Cron = Annotated[
     str | None,
@@ -177,10 +199,11 @@ class Session(Section):
 
 
 class Broker(Section):
-    """Where orders go, and under which account name the books are kept."""
+    """Where orders go, under which account name the books are kept, and what type the account is."""
 
     name: Literal["paper"]
     account: Word
+    type: Literal["cash", "margin"] = "cash"
 
 
 class StrategyEntry(Section):
@@ -201,6 +224,15 @@ class RiskManagement(Section):
     max_gross_exposure: Gross
     daily_loss_limit: Loss
     max_drawdown: Loss
+    max_net_exposure: Gross = None
+    max_concentration: Share = None
+    max_cluster_exposure: Gross = None
+    cluster_correlation: Correlation = 0.7
+    max_order_size: Amount = None
+    max_order_notional: Amount = None
+    price_collar: Loss = None
+    max_order_rate: Count = None
+    max_value_at_risk: Loss = None
 
     def limits(self) -> Limits:
         """Return the bounds as the trading rules take them."""
@@ -215,14 +247,33 @@ class DataProviders(Section):
 
 
 class CostSettings(Section):
-    """What trading costs, in basis points of the notional."""
+    """What trading costs: basis points of the notional, amounts of money, the coefficient of market impact, borrow rates a year."""
 
     commission_bps: BasisPoints
     slippage_bps: BasisPoints
+    half_spread_bps: BasisPoints = 0.0
+    commission_per_unit: Money = 0.0
+    commission_per_trade: Money = 0.0
+    commission_minimum: Money = 0.0
+    commission_maximum_bps: Annotated[BasisPoints | None, WrapValidator(_off_or), Allowed(f"{_BPS}, or the word off")] = None
+    impact: Annotated[float, Strict(), Field(ge=0, le=10, allow_inf_nan=False), Allowed("a number from 0 to 10")] = 0.0
+    regulatory_fees: Flag = False
+    borrow_rate: Rate = None
+    borrow_rates: Annotated[Mapping[Symbol, KnownRate], PlainSerializer(dict)] = Field(default_factory=lambda: MappingProxyType({}))
 
     def rates(self) -> Costs:
         """Return the costs as the trading rules take them."""
-        return Costs(self.commission_bps / 1e4, self.slippage_bps / 1e4)
+        most = math.inf if self.commission_maximum_bps is None else self.commission_maximum_bps / 1e4
+        return Costs(
+            self.commission_bps / 1e4,
+            self.slippage_bps / 1e4,
+            self.half_spread_bps / 1e4,
+            self.commission_per_unit,
+            self.commission_per_trade,
+            self.commission_minimum,
+            most,
+            self.impact,
+        )
 
 
 class Schedules(Section):

@@ -33,8 +33,6 @@ FILES: Final[Mapping[str, tuple[str, ...]]] = {
 
 _BEGINS_FORMULA: Final = frozenset("=+-@\t\r")
 
-_LATER: Final = "not there yet"
-
 
 def backtest(arguments: argparse.Namespace) -> int:
     """Run one back-test and print it; bars of the system's database also store it there."""
@@ -56,10 +54,6 @@ def backtest(arguments: argparse.Namespace) -> int:
 
 
 def _request(arguments: argparse.Namespace) -> BacktestRequest:
-    if arguments.account != "cash" or arguments.borrow_rate is not None:
-        raise InputError(f"--account margin: {_LATER}, a cash account is")
-    if arguments.path_mode != "worst":
-        raise InputError(f"--path {arguments.path_mode[:20]}: {_LATER}, worst is")
     parameters = dict(arguments.parameters)
     if len(parameters) < len(arguments.parameters):
         raise InputError("--param names a parameter twice: give each one value")
@@ -81,6 +75,9 @@ def _request(arguments: argparse.Namespace) -> BacktestRequest:
         sizing=arguments.sizing,
         limits=arguments.limits == "on",
         asset_class=arguments.asset_class,
+        path=arguments.path_mode,
+        account=arguments.account,
+        borrow_rate=arguments.borrow_rate,
         engine=arguments.engine,
         seed=arguments.seed,
         # The arguments alone fix the result: a file that is named counts, variables of the environment never do.

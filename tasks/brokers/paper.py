@@ -2,16 +2,45 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING
 
-from domain.events import BarsOpened, OrderAccepted, OrderCancelled, OrderFilled, OrderRefused, OrderRequested
-from domain.market import Side
+import numpy as np
+
+from domain.engine import amendment
+from domain.events import (
+    BarAmbiguous,
+    BarsOpened,
+    OrderAccepted,
+    OrderCancelled,
+    OrderFilled,
+    OrderRefused,
+    OrderRequested,
+)
+from domain.market import DAY, AssetClass, Side
+from domain.regulation import regulatory_rows
+from domain.resting import differs, is_dormant, rows_of
 from domain.rules.accounting import value_of
-from domain.rules.fills import simulate_fill, volume_allowance
+from domain.rules.book import RestingOrder, release
+from domain.rules.costs import ANY_LIQUIDITY, NO_LEVIES, Levies, Liquidity
+from domain.rules.fills import simulate_market_fill, volume_allowance
 from domain.rules.limits import Breach
+from domain.rules.matching import (
+    Range,
+    TapeRow,
+    Terms,
+    Trading,
+    end_opening,
+    end_session,
+    match_close,
+    match_opening,
+    walk_bar,
+)
+from domain.rules.regulatory import row_in_force
+from domain.sessions import session_ends
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from domain.engine import Engine
     from domain.events import BarsClosed, JournalEvent
@@ -19,64 +48,213 @@ if TYPE_CHECKING:
     from domain.orders import Order
     from domain.run import RunSpec
 
+type Flows = Mapping[tuple[str, int], Liquidity]
+"""Volatility and volume known before each bar, by symbol and start of the bar."""
+
+type Answer = OrderFilled | OrderCancelled | OrderRefused | BarAmbiguous
+
 
 class PaperBroker:
-    """An exchange that knows whole bars and fills by the rules of ``domain.rules.fills``."""
+    """An exchange that knows whole bars and fills by the rules of ``domain.rules``.
 
-    def __init__(self, spec: RunSpec) -> None:
+    ``flows`` is what market impact depends on, needed where the costs have one.
+    """
+
+    def __init__(self, spec: RunSpec, flows: Flows | None = None) -> None:
+        self._spec = spec
         self._costs = spec.costs
-        self._shares = {instrument.symbol: spec.volume_share(instrument) for instrument in spec.instruments}
-        self._lots_per_unit = {instrument.symbol: instrument.lots_per_unit for instrument in spec.instruments}
+        self._flows = flows or {}
+        self._terms = {assignment.symbol: spec.terms(index) for index, assignment in enumerate(spec.assignments)}
+        equities = {one.symbol for one in spec.instruments if one.asset_class is AssetClass.EQUITY}
+        self._levied = equities if spec.regulatory_fees else set()
+        self._fees = regulatory_rows() if spec.regulatory_fees else None
+        self._levies, self._levies_of = NO_LEVIES, -1
+        self._calendars = {one.symbol: one.calendar for one in spec.instruments}
+        self._ends: dict[int, int] = {}
 
     def step(self, engine: Engine, event: BarsOpened | BarsClosed) -> list[JournalEvent]:
         """Give ``event`` to the engine, answer its orders, and return all that followed, in order."""
-        out = engine.handle(event)
         if type(event) is BarsOpened:
-            if engine.working:
-                for answer in self._fills(engine, event):
-                    out += engine.handle(answer)
-        elif len(out) > 1:
-            for request in [request for request in out if type(request) is OrderRequested]:
-                out += engine.handle(OrderAccepted(event.time, request.order_id, request.order_id))
+            out = engine.handle(event)
+            if engine.orders:
+                self._open(engine, event, out)
+            return out
+        filled = self._close(engine, event) if engine.resting else None  # type: ignore[arg-type]  # what is left is a close
+        answered = engine.close(event)  # type: ignore[arg-type]  # as above
+        if len(answered) > 1:
+            self._accept(engine, answered, event.time)
+        return filled + answered if filled else answered
+
+    def _close(self, engine: Engine, event: BarsClosed) -> list[JournalEvent]:
+        """Walk the bars of symbols with resting orders from their openings to their closes."""
+        out: list[JournalEvent] = []
+        for bar in event.bars:
+            if bar.symbol in engine.resting and not bar.volume <= 0.0:
+                self._walk(engine, bar, event, out)
+        self._end_session(engine, event, out)
         return out
 
-    def _fills(self, engine: Engine, event: BarsOpened) -> Iterator[OrderFilled | OrderCancelled | OrderRefused]:
-        """Yield what the opening does to open orders: sells before buys, each in code-point order of symbols."""
+    def _accept(self, engine: Engine, out: list[JournalEvent], time: int) -> None:
+        """Accept the orders among ``out``: the paper broker's book is the engine's."""
+        for request in [event for event in out if type(event) is OrderRequested and event.order_id in engine.orders]:
+            out += engine.handle(OrderAccepted(time, request.order_id, request.order_id))
+
+    def _tell(self, engine: Engine, answer: Answer, out: list[JournalEvent]) -> None:
+        """Give the engine an answer and accept the orders that follow from it."""
+        followed = engine.handle(answer)  # type: ignore[arg-type]  # an ambiguity is for the record
+        if len(followed) > 1:
+            self._accept(engine, followed, answer.time)
+        out += followed
+
+    # The opening
+
+    def _open(self, engine: Engine, event: BarsOpened, out: list[JournalEvent]) -> None:
+        """Fill what the opening meets: sells before buys, each in code-point order of symbols."""
         for side in (Side.SELL, Side.BUY):
             for bar in event.bars:
                 order = engine.working.get(bar.symbol)
                 if order is not None and order.side == side:
-                    yield from self._fill(engine, order, bar, event.time)
+                    for answer in self._fill_target(engine, order, bar, event):
+                        self._tell(engine, answer, out)
+                if bar.symbol in engine.resting and not bar.volume <= 0.0:
+                    self._match_opening(engine, bar, side, event, out)
+        for bar in event.bars:
+            if bar.symbol in engine.resting and not bar.volume <= 0.0:
+                rows = rows_of(engine.resting[bar.symbol])
+                end_opening(rows, 0, len(rows))
+                self._report(engine, bar, event.time, rows, [], out)
 
-    def _fill(self, engine: Engine, order: Order, bar: Bar, time: int) -> Iterator[OrderFilled | OrderCancelled | OrderRefused]:
-        units = self._lots_per_unit[bar.symbol]
-        allowance = volume_allowance(bar.volume, self._shares[bar.symbol], units)
-        fill = simulate_fill(order.side, order.open_lots, bar.open, allowance, engine.portfolio.cash, self._costs, units)
+    def _fill_target(self, engine: Engine, order: Order, bar: Bar, event: BarsOpened) -> Iterator[Answer]:
+        units = self._terms[bar.symbol].lots_per_unit
+        cash = inf if self._spec.margin else engine.portfolio.cash
+        allowance, levies, flow = self._allowance(engine, bar), self._levies_for(bar, event.session), self._flow(bar)
+        fill = simulate_market_fill(order.side, order.open_lots, bar.open, allowance, cash, self._costs, levies, flow, units)
         if fill.lots:
-            yield OrderFilled(
-                time,
-                order.order_id,
-                order.symbol,
-                order.strategy,
-                order.side,
-                fill.lots,
-                fill.price,
-                fill.fee,
-                order.reason,
-                order.filled_lots + fill.lots,
-                bar.time,
+            yield _filled(
+                order, event.time, bar, TapeRow(lots=fill.lots, point=bar.open, price=fill.price, fee=fill.fee, cut=fill.cut_lots)
             )
         if fill.cut_lots:
-            yield OrderCancelled(time, order.order_id)
-            value = value_of(fill.cut_lots, fill.price, units)
-            yield OrderRefused(
-                time,
-                order.symbol,
-                order.strategy,
-                order.side,
-                fill.cut_lots,
-                Breach.CASH.code,
-                value,
-                engine.portfolio.cash,
-                bar.time,
-            )
+            yield from _cut(engine, order, event.time, bar, fill.cut_lots, value_of(fill.cut_lots, fill.price, units), Breach.CASH)
+
+    def _match_opening(self, engine: Engine, bar: Bar, side: Side, event: BarsOpened, out: list[JournalEvent]) -> None:
+        rows, terms = rows_of(engine.resting[bar.symbol]), self._terms_for(bar, event.session)
+        tape = _tape(rows)
+        trading = match_opening(rows, 0, len(rows), side, bar.open, self._trading(engine, bar), terms, tape)
+        self._report(engine, bar, event.time, rows, tape[: trading.fills], out)
+
+    # The way to the close
+
+    def _walk(self, engine: Engine, bar: Bar, event: BarsClosed, out: list[JournalEvent]) -> None:
+        rows, terms = rows_of(engine.resting[bar.symbol]), self._terms_for(bar, event.session)
+        tape, spare, spare_tape = _tape(rows), [RestingOrder() for _ in rows], _tape(rows)
+        prices = Range(bar.open, bar.high, bar.low, bar.close)
+        trading = self._trading(engine, bar)
+        walk = walk_bar(rows, 0, len(rows), prices, self._spec.path.value, trading, terms, tape, spare, spare_tape)
+        if walk.ambiguous:
+            told = BarAmbiguous(event.time, bar.symbol, walk.high_first, walk.low_first, bar.time)
+            self._tell(engine, told, out)
+        self._report(engine, bar, event.time, rows, tape[: walk.trading.fills], out)
+
+    def _end_session(self, engine: Engine, event: BarsClosed, out: list[JournalEvent]) -> None:
+        """Fill market-on-close orders where a bar ends its session, sells first, and withdraw what is good for the day."""
+        for side in (Side.SELL, Side.BUY):
+            for bar in event.bars:
+                if bar.symbol not in engine.resting or not self._ends_session(bar.symbol, event):
+                    continue
+                rows, tape = rows_of(engine.resting[bar.symbol]), []
+                if not bar.volume <= 0.0:
+                    tape, terms = _tape(rows), self._terms_for(bar, event.session)
+                    trading = self._trading(engine, bar)
+                    tape = tape[: match_close(rows, 0, len(rows), side, bar.close, trading, terms, tape).fills]
+                if side is Side.BUY:
+                    end_session(rows, 0, len(rows))
+                self._report(engine, bar, event.time, rows, tape, out)
+
+    def _ends_session(self, symbol: str, event: BarsClosed) -> bool:
+        """Return whether the bar of ``symbol`` that closes with ``event`` is the last of its session."""
+        if self._calendars[symbol] != "XNYS":
+            return event.time % DAY == 0  # the event's session is the account's, which may count a weekend to its Monday
+        if event.session not in self._ends:
+            self._ends[event.session] = int(session_ends(np.array([event.session]), "XNYS")[0])
+        return event.time == self._ends[event.session]
+
+    def _report(
+        self, engine: Engine, bar: Bar, time: int, rows: list[RestingOrder], tape: list[TapeRow], out: list[JournalEvent]
+    ) -> None:
+        """Tell the engine the fills of resting orders, and what became of the orders themselves."""
+        for row in tape:
+            order = engine.resting[bar.symbol][row.slot]
+            if row.lots:
+                self._tell(engine, _filled(order, time, bar, row), out)
+            if row.cut:
+                value = value_of(row.cut, row.price, self._terms[bar.symbol].lots_per_unit)
+                breach = Breach.CASH if order.side > 0 else Breach.SHORT_NOT_ALLOWED
+                for answer in _cut(engine, order, time, bar, row.cut, value, breach):
+                    self._tell(engine, answer, out)
+        release(rows, 0, len(rows))
+        for place, order in list(engine.resting.get(bar.symbol, {}).items()):
+            left = rows[place]
+            if left.lots == 0 and not is_dormant(left):
+                out += engine.handle(OrderCancelled(time, order.order_id))
+            elif differs(left, order):
+                out += engine.handle(amendment(time, order, left))
+
+    # What the rules need to know
+
+    def _trading(self, engine: Engine, bar: Bar) -> Trading:
+        return Trading(engine.portfolio.position(bar.symbol), engine.portfolio.cash, self._allowance(engine, bar), 0)
+
+    def _allowance(self, engine: Engine, bar: Bar) -> int:
+        """Return the lots that may still trade in a bar: what the volume allows less what traded in it."""
+        terms = self._terms[bar.symbol]
+        allowed = volume_allowance(bar.volume, terms.volume_share, terms.lots_per_unit)
+        time, lots = engine.traded.get(bar.symbol, (bar.time, 0))
+        return allowed - lots if time == bar.time else allowed
+
+    def _terms_for(self, bar: Bar, session: int) -> Terms:
+        terms = self._terms[bar.symbol]
+        levies, flow = self._levies_for(bar, session), self._flow(bar)
+        return Terms(self._costs, levies, flow, terms.lots_per_unit, terms.grid, terms.exits, not self._spec.margin)
+
+    def _flow(self, bar: Bar) -> Liquidity:
+        return self._flows[bar.symbol, bar.time] if self._costs.impact > 0.0 else ANY_LIQUIDITY
+
+    def _levies_for(self, bar: Bar, session: int) -> Levies:
+        """Return what regulators take of sales of the bar's symbol in a session."""
+        if self._fees is None or bar.symbol not in self._levied:
+            return NO_LEVIES
+        if session != self._levies_of:
+            row = row_in_force(self._fees.since, session)
+            charged = (self._fees.sec_rate, self._fees.taf_rate, self._fees.taf_cap)
+            self._levies = NO_LEVIES if row < 0 else Levies(*(float(column[row]) for column in charged))
+            self._levies_of = session
+        return self._levies
+
+
+def _tape(rows: list[RestingOrder]) -> list[TapeRow]:
+    return [TapeRow() for _ in range(4 * len(rows) + 4)]
+
+
+def _filled(order: Order, time: int, bar: Bar, row: TapeRow) -> OrderFilled:
+    return OrderFilled(
+        time,
+        order.order_id,
+        order.symbol,
+        order.strategy,
+        order.side,
+        row.lots,
+        row.price,
+        row.fee,
+        order.reason,
+        order.filled_lots + row.lots,
+        bar.time,
+        row.point,
+        order.open_lots - row.lots - row.cut,
+    )
+
+
+def _cut(engine: Engine, order: Order, time: int, bar: Bar, lots: int, value: float, breach: Breach) -> Iterator[Answer]:
+    """Yield the withdrawal of what cannot be paid, or is not there to be sold, and its refusal."""
+    yield OrderCancelled(time, order.order_id)
+    bound = engine.portfolio.cash if breach is Breach.CASH else 0.0
+    yield OrderRefused(time, order.symbol, order.strategy, order.side, lots, breach.code, value, bound, bar.time)
