@@ -23,6 +23,7 @@ ORDER_COLUMNS: Final = [
     column("created_at", "Time (UTC)"),
     column("symbol", "Symbol"),
     column("side", "Side", wide=True),
+    column("order_type", "Type", wide=True),
     column("quantity", "Quantity", number=True),
     column("filled_price", "Fill price", number=True, wide=True),
     column("status", "Status"),
@@ -80,17 +81,29 @@ def order_rows(snapshot: Snapshot) -> list[Data]:
 
 def _order(row: Row) -> Data:
     total, filled = row.get("quantity"), row.get("filled_quantity")
-    status = inert(row.get("status")).replace("_", " ")
+    status = _words(row.get("status"))
     partly = f"{quantity(filled)} filled" if filled and filled != total else ""
     return _row(
         row["order_id"],
         cell(utc(row.get("created_at"))),
         cell(inert(row["symbol"]), "strong"),
         cell(inert(row.get("side"))),
+        cell(_words(row.get("order_type")), "", _waits_for(row)),
         cell(_bought(row.get("side"), total), "", partly),
         cell(price(row.get("filled_price"))),
-        cell(status, "loss" if status in {"rejected", "unknown"} else ""),
+        cell(status, "loss" if status in {"rejected", "unknown"} else "", _words(row.get("reason"))),
     )
+
+
+def _words(code: object) -> str:
+    """Return a code such as stop_loss as words."""
+    return inert(code).replace("_", " ")
+
+
+def _waits_for(row: Row) -> str:
+    """Return the prices that an order waits for."""
+    given = (("stop", row.get("stop_price")), ("limit", row.get("price")))
+    return ", ".join(f"{name} {price(value)}" for name, value in given if value is not None)
 
 
 def _bought(side: object, amount: float | None) -> str:

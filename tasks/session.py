@@ -18,7 +18,6 @@ from domain.commands import Stop
 from domain.errors import TradingError
 from domain.event_bus import EventBus
 from domain.events import BarsClosed, OrderAccepted, OrderRequested, RunFinished
-from tasks.brokers.paper import PaperBroker
 from tasks.database import commands, runs
 from tasks.database.connection import UNAVAILABLE
 from tasks.log import get_logger
@@ -68,7 +67,6 @@ class Session:
         """Instants of closing bars behind us, over all lives of the run."""
         self.total = 0
         self._database = database
-        self._broker = PaperBroker(plan.spec)
         self._recorder = Recorder(database)
         self._bus: EventBus[JournalEvent] = EventBus(report_failure)
         self._bus.subscribe("log", log_event)
@@ -164,7 +162,7 @@ class Session:
             if self._stopping.is_set():
                 return False
             place = cursor_of(event)
-            followed = self._broker.step(engine, event)
+            followed = restored.broker.step(engine, event)
             if followed:
                 await self._commit(book, followed, place, {bar.symbol: bar.close for bar in event.bars})
             self.done += isinstance(event, BarsClosed)

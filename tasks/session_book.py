@@ -12,8 +12,10 @@ from domain.engine import Engine
 from domain.errors import DataError, InvariantViolated
 from domain.events import BarsClosed, EquityMarked, OrderFilled, RunFinished, RunStarted
 from domain.ledger import EquityRow, LedgerRow, dataset_id, equity_sha256, ledger_sha256
+from domain.liquidity import flows_of
 from domain.targets import StreamedTargets
 from domain.timeline import CLOSE, OPEN, market_events, schedule
+from tasks.brokers.paper import PaperBroker
 from tasks.database import journal, runs
 from tasks.database.reference import save_instruments
 from tasks.log import get_logger
@@ -42,6 +44,7 @@ class Restored:
     """A session's state as its journal has it, and what of the feed is still to come."""
 
     engine: Engine
+    broker: PaperBroker
     feed: Iterator[MarketEvent]
     cursor: Cursor | None
     finished: bool
@@ -124,7 +127,13 @@ class Book:
         finished = any(isinstance(event, RunFinished) for event in events)
         feed, closes = self._remaining(engine, check)
         total = int(np.count_nonzero(schedule(self._history).kind == CLOSE))
-        return Restored(engine, feed, self.cursor, finished, closes, total, tuple(events) if is_new else ())
+        begun = tuple(events) if is_new else ()
+        return Restored(engine, self._broker(), feed, self.cursor, finished, closes, total, begun)
+
+    def _broker(self) -> PaperBroker:
+        """Return the broker that fills on the run's bars; market impact depends on those before."""
+        spec = self._plan.spec
+        return PaperBroker(spec, flows_of(self._history) if spec.costs.impact > 0.0 else None)
 
     def _remaining(self, engine: Engine, check: FeedCheck) -> tuple[Iterator[MarketEvent], int]:
         """Show the engine what the journal has answered already; return the rest, and how many closings were answered."""

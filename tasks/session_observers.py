@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from domain.events import (
+    BorrowCharged,
     CorporateActionApplied,
     LimitBreached,
+    MarginCalled,
     OrderFilled,
     OrderRefused,
     OrderRejected,
@@ -35,6 +37,8 @@ _SHOWN: Final[Mapping[type[Any], tuple[str, str]]] = {
     RunStarted: ("info", "run started"),
     RunFinished: ("info", "run finished"),
     LimitBreached: ("warning", "limit breached"),
+    MarginCalled: ("warning", "margin called"),
+    BorrowCharged: ("info", "borrowing charged"),
     TradingHalted: ("warning", "trading halted"),
     TradingResumed: ("info", "trading resumed"),
     OrderRejected: ("warning", "order rejected"),

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from domain.errors import ConfigurationError, InputError
 from domain.ledger import dataset_id
@@ -18,7 +20,7 @@ from tasks.backtest_input import assemble
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from domain.run import RunSpec
+    from domain.run import Assignment, RunSpec
     from domain.timeline import History
     from tasks.database.connection import Database
     from tasks.settings import Settings
@@ -119,19 +121,22 @@ def session_request(settings: Settings, feed: str, wishes: Wishes) -> BacktestRe
 
 
 def _configuration(spec: RunSpec, feed: str, account: str) -> str:
+    """Return the fingerprint of the whole specification, the feed and the account; a new field of the first is in it by itself."""
     kind, _, path = feed.partition(":")
-    limits = spec.limits._asdict() if spec.limits is not None else {}
     decisive = {
-        "assignments": [(one.symbol, one.strategy_name, one.strategy.parameters, one.sizing._asdict()) for one in spec.assignments],
+        **{field.name: getattr(spec, field.name) for field in fields(spec)},
+        "assignments": [_assigned(one) for one in spec.assignments],
+        "instruments": [msgspec.to_builtins(one) for one in spec.instruments],
         "timeframe": spec.timeframe.name,
-        "cash": spec.initial_cash,
-        "costs": spec.costs._asdict(),
-        "limits": {name: str(bound) for name, bound in limits.items()},
-        "volume_limit": spec.volume_limit,
+        "borrow_rates": dict(spec.borrow_rates),
         "feed": f"{kind}:{Path(path).resolve()}" if path else kind,
         "account": account,
     }
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
+
+
+def _assigned(one: Assignment) -> tuple[object, ...]:
+    return one.symbol, one.strategy_name, one.strategy.parameters, one.sizing, one.exits
 
 
 FASTEST = 1e6

@@ -32,9 +32,9 @@ _POSITIONS: Final = """
     FROM positions WHERE run_id = %s AND lots <> 0 ORDER BY symbol
 """
 _ORDERS: Final = """
-    SELECT order_id::text AS order_id, symbol, side, quantity::float8 AS quantity, order_type, price::float8 AS price, status,
-           strategy, created_at, filled_at, filled_price::float8 AS filled_price, filled_quantity::float8 AS filled_quantity,
-           fees::float8 AS fees, reason, message
+    SELECT order_id::text AS order_id, symbol, side, quantity::float8 AS quantity, order_type, price::float8 AS price,
+           stop_price::float8 AS stop_price, status, strategy, created_at, filled_at, filled_price::float8 AS filled_price,
+           filled_quantity::float8 AS filled_quantity, fees::float8 AS fees, reason, message
     FROM orders WHERE run_id = %s ORDER BY created_at DESC, order_id LIMIT %s
 """
 _OPEN_ORDERS: Final = """

@@ -13,6 +13,7 @@ from domain.events import (
     CorporateActionApplied,
     EquityMarked,
     OrderAccepted,
+    OrderAmended,
     OrderCancelled,
     OrderFilled,
     OrderRejected,
@@ -29,11 +30,17 @@ if TYPE_CHECKING:
 type Statement = tuple[str, tuple[Any, ...]]
 
 _ORDERS_NAMESPACE: Final = UUID("5e5f1f0e-6a83-5f0a-9f3c-7069352d6f72")
+_HAIR: Final = 1.0 + 2.0**-50  # the tolerance of split_lots
 
 _INSERT_ORDER: Final = """
 INSERT INTO orders (order_id, client_order_id, account, run_id, symbol, side, quantity, order_type, price, status, strategy,
-    created_at, time_in_force, reason, bar_time, lots)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, 'requested', %s, %s, %s, %s, %s, %s)"""
+    created_at, time_in_force, reason, bar_time, lots, stop_price, trail, watermark, place, parent, order_group, tag)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, 'requested', %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"""
+# The event does not say the symbol, so the order's row says how many lots are a unit.
+_AMEND: Final = """
+UPDATE orders SET order_type = %(order_type)s, price = %(price)s, stop_price = %(stop)s, watermark = %(watermark)s,
+    parent = %(parent)s, lots = %(lots)s, quantity = trim_scale(%(lots)s::numeric / instruments.lots_per_unit)
+FROM instruments WHERE order_id = %(order_id)s AND instruments.symbol = orders.symbol"""
 _ACCEPT: Final = (
     "UPDATE orders SET status = 'accepted', broker_order_id = %s WHERE order_id = %s AND status IN ('requested', 'unknown')"
 )
@@ -49,13 +56,14 @@ UPDATE orders SET filled_at = %(time)s, fees = fees + %(fee)s, filled_lots = %(f
     filled_quantity = filled_quantity + %(quantity)s,
     status = CASE WHEN %(filled_lots)s < lots THEN 'partially_filled' ELSE 'filled' END
 WHERE order_id = %(order_id)s"""
-# A split scales what an open order still wants and what it has; where nothing is left of it, it is done.
+# A split scales what an open order still wants, what it has and the prices it waits for. The engine withdraws an order before a
+# split that would leave nothing of it. Lots are counted as ``domain.rules.accounting.split_lots`` does, in binary floating point.
 _SPLIT_ORDERS: Final = """
 UPDATE orders SET splits = splits + 1,
-    lots = greatest(1, floor((lots - filled_lots) * %(ratio)s) + floor(filled_lots * %(ratio)s)),
-    filled_lots = floor(filled_lots * %(ratio)s),
-    quantity = quantity * %(ratio)s, filled_quantity = filled_quantity * %(ratio)s, filled_price = filled_price / %(ratio)s,
-    status = CASE WHEN floor((lots - filled_lots) * %(ratio)s) = 0 THEN 'cancelled' ELSE status END
+    lots = floor((lots - filled_lots) * %(ratio)s * %(hair)s) + floor(filled_lots * %(ratio)s * %(hair)s),
+    filled_lots = floor(filled_lots * %(ratio)s * %(hair)s),
+    quantity = quantity * %(exactly)s, filled_quantity = filled_quantity * %(exactly)s, filled_price = filled_price / %(exactly)s,
+    price = price / %(exactly)s, stop_price = stop_price / %(exactly)s, watermark = watermark / %(exactly)s
 WHERE account = %(account)s AND symbol = %(symbol)s AND status NOT IN ('filled', 'cancelled', 'rejected')"""
 _PUT_POSITION: Final = """
 INSERT INTO positions (account, symbol, run_id, quantity, average_price, current_price, unrealized_pnl, realized_pnl, last_updated,
@@ -72,6 +80,11 @@ ON CONFLICT (run_id, time) DO UPDATE SET equity = excluded.equity, cash = exclud
 def order_uuid(client_order_id: str) -> UUID:
     """Return the id in ``orders`` of the order that the domain knows as ``client_order_id``."""
     return uuid5(_ORDERS_NAMESPACE, client_order_id)
+
+
+def _place(number_: int) -> int | None:
+    """Return a place among resting orders, None where there is none."""
+    return number_ if number_ >= 0 else None
 
 
 class Projection:
@@ -97,6 +110,7 @@ class Projection:
         self._changed: dict[str, int] = {}
         self._appliers: Mapping[type, Callable[..., None]] = {
             OrderRequested: self._requested,
+            OrderAmended: self._amended,
             OrderAccepted: self._accepted,
             OrderRejected: self._rejected,
             OrderCancelled: self._cancelled,
@@ -149,9 +163,24 @@ class Projection:
             (
                 *(order_uuid(event.order_id), event.order_id, self._account, self._run_id, event.symbol),
                 *(event.side.name.lower(), quantity, event.order_type, number(event.price), event.strategy, moment(event.time)),
-                *(event.time_in_force, event.reason, moment(event.bar_time), event.lots),
+                *(event.time_in_force, event.reason, moment(event.bar_time), event.lots, number(event.stop)),
+                *(number(event.trail or None), number(event.watermark or None), _place(event.place), _place(event.parent)),
+                *(event.group or None, event.tag or None),
             ),
         )
+
+    def _amended(self, seq: int, event: OrderAmended) -> None:
+        del seq
+        row = {
+            "order_id": order_uuid(event.order_id),
+            "order_type": event.order_type,
+            "lots": event.lots,
+            "price": number(event.price),
+            "stop": number(event.stop),
+            "watermark": number(event.watermark or None),
+            "parent": _place(event.parent),
+        }
+        self._add(_AMEND, row)
 
     def _accepted(self, seq: int, event: OrderAccepted) -> None:
         del seq
@@ -187,7 +216,8 @@ class Projection:
         action = event.action
         if action.action != "split":
             return
-        self._add(_SPLIT_ORDERS, {"account": self._account, "symbol": action.symbol, "ratio": number(action.value)})
+        ratio = {"ratio": action.value, "exactly": number(action.value), "hair": _HAIR}
+        self._add(_SPLIT_ORDERS, {"account": self._account, "symbol": action.symbol, **ratio})
         held = self.positions.get(action.symbol)
         if held is not None:
             split = apply_split(held, action.value, event.opening_price, self._units(action.symbol))
