@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from histories import HOURLY, MONDAY, Scripted, fraction, history, market, quantity, run_spec
+from histories import HOURLY, MONDAY, OrderScript, Protected, Scripted, fraction, history, market, quantity, run_spec
 from hypothesis import strategies as st
 
-from domain.market import HOUR, AssetClass, CorporateAction
+from domain.market import HOUR, AssetClass, CorporateAction, Side
 from domain.rules.costs import Costs
+from domain.rules.fills import OrderType, TimeInForce
 from domain.rules.limits import Limits
+from domain.rules.matching import PathMode
+from domain.rules.sizing import Sizing, SizingRule
+from domain.strategy import Cancel, Exits, Wish
 
 if TYPE_CHECKING:
     from domain.market import Bars
@@ -32,13 +37,49 @@ TARGETS = st.sampled_from([".", "1", "0", ".", "0.5", "1", "0", "0.25", "-1"])
 SIZINGS = st.one_of(
     st.sampled_from([7.0, 40.0, 1.0, 250.0, 0.3]).map(quantity),
     st.sampled_from([0.3, 0.475, 0.95, 1.0, 3.0]).map(fraction),
+    st.sampled_from(
+        [
+            Sizing(SizingRule.RISK_PER_TRADE.value, 0.01),
+            Sizing(SizingRule.VOLATILITY_TARGET.value, 0.1),
+            Sizing(SizingRule.KELLY.value, 0.5),
+            Sizing(SizingRule.RISK_PARITY.value, 1.0),
+        ]
+    ),
 )
+
+
+def rarely(*values: float) -> st.SearchStrategy[float]:
+    """Draw infinity most of the time, so that one limit at a time decides."""
+    return st.sampled_from([math.inf] * 3 + list(values))
+
+
 BOUNDS = st.builds(
     Limits,
-    st.sampled_from([0.2, 0.5, math.inf]),
-    st.sampled_from([0.4, 1.0, math.inf]),
-    st.sampled_from([0.03, 0.001, math.inf]),
-    st.sampled_from([math.inf, 0.1, 0.3]),
+    max_position_size=st.sampled_from([0.2, 0.5, math.inf]),
+    max_gross_exposure=st.sampled_from([0.4, 1.0, math.inf]),
+    daily_loss_limit=st.sampled_from([0.03, 0.001, math.inf]),
+    max_drawdown=st.sampled_from([math.inf, 0.1, 0.3]),
+    max_net_exposure=rarely(0.3, 0.8),
+    max_concentration=rarely(0.05, 0.3),
+    max_cluster_exposure=rarely(0.3, 0.6),
+    cluster_correlation=st.sampled_from([0.7, 0.0]),
+    max_order_size=rarely(5.0, 30.0),
+    max_order_notional=rarely(200.0, 5_000.0),
+    price_collar=rarely(0.1, 0.5),
+    max_order_rate=rarely(1.0, 2.0),
+    max_value_at_risk=rarely(0.01, 0.2),
+)
+FRACTIONS = st.sampled_from([None, 0.02, 0.05, 0.2])
+EXITS = st.builds(Exits, FRACTIONS, FRACTIONS, FRACTIONS, st.sampled_from([None, None, 1, 2, 4]))
+COSTS = st.sampled_from(
+    [
+        Costs(0.0, 0.0),
+        Costs(0.001, 0.0),
+        Costs(0.0005, 0.0002),
+        Costs(0.0, 0.05),
+        Costs(0.0, 0.001, half_spread_rate=0.002, per_unit=0.005, per_trade=0.1, least=1.0, most_rate=0.05),
+        Costs(0.0, 0.0, impact=0.7),
+    ]
 )
 
 
@@ -46,15 +87,17 @@ BOUNDS = st.builds(
 def one_market(draw: st.DrawFn, symbol: str, *, daily: bool) -> Bars:
     """Draw the bars of one symbol: own first bar, holes, bars without volume or with unknown volume."""
     count = draw(st.sampled_from([1, 3, 8, 14]))
-    prices = draw(st.lists(st.tuples(PRICES, PRICES, VOLUMES), min_size=count, max_size=count))
-    opens, closes, volumes = zip(*prices, strict=True)
+    prices = draw(st.lists(st.tuples(PRICES, PRICES, VOLUMES, PRICES, PRICES), min_size=count, max_size=count))
+    opens, closes, volumes, one, other = zip(*prices, strict=True)
+    wide = draw(st.booleans())
+    beyond = {"highs": np.maximum(one, other), "lows": np.minimum(one, other)} if wide else {}
     whole = draw(st.booleans())
     offsets = [1] * count if whole else draw(st.lists(st.integers(1, 3), min_size=count, max_size=count))
     if daily:
         weekdays = [day for day in range(90) if CLASSES[symbol] is AssetClass.CRYPTO or day % 7 < 5]
         days = [weekdays[index] for index in np.cumsum(offsets)]
-        return market(symbol, opens, closes, volume=list(volumes), days=days)
-    made = market(symbol, opens, closes, volume=list(volumes), timeframe=HOURLY)
+        return market(symbol, opens, closes, volume=list(volumes), days=days, **beyond)
+    made = market(symbol, opens, closes, volume=list(volumes), timeframe=HOURLY, **beyond)
     made.time[:] = MONDAY + 12 * HOUR + np.cumsum(offsets) * HOUR
     return made
 
@@ -76,6 +119,45 @@ def actions_of(draw: st.DrawFn, symbol: str) -> list[CorporateAction]:
 
 
 @st.composite
+def wishes(draw: st.DrawFn, *, child: bool = False) -> Wish:
+    """Draw an order near the prices of the markets here."""
+    types = [OrderType.LIMIT, OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP]
+    kind = draw(st.sampled_from(types if child else [OrderType.MARKET, OrderType.MARKET_ON_CLOSE, *types]))
+    price = st.sampled_from([9.0, 10.0, 10.004, 11.0, 12.5, 8.0]) | st.floats(0.5, 30.0)
+    forces = [TimeInForce.GTC, TimeInForce.GTC, TimeInForce.DAY]
+    if not child and kind in {OrderType.MARKET, OrderType.LIMIT}:
+        forces += [TimeInForce.IOC, TimeInForce.FOK]
+    return Wish(
+        draw(st.sampled_from(Side)),
+        draw(st.sampled_from([1.0, 7.0, 40.0, 300.0])),
+        kind,
+        draw(price) if kind in {OrderType.LIMIT, OrderType.STOP_LIMIT} else None,
+        draw(price) if kind in {OrderType.STOP, OrderType.STOP_LIMIT} else None,
+        draw(st.sampled_from([0.02, 0.1])) if kind is OrderType.TRAILING_STOP else None,
+        draw(st.sampled_from(forces)),
+        draw(st.sampled_from([0, 0, 1, 2])),
+        draw(st.integers(0, 2)),
+        () if child else tuple(draw(st.lists(wishes(child=True), max_size=2))),
+    )
+
+
+@st.composite
+def order_scripts(draw: st.DrawFn) -> OrderScript:
+    """Draw what a strategy places at its first closes."""
+    one = st.lists(wishes() | st.integers(0, 2).map(Cancel), min_size=1, max_size=3)
+    return OrderScript(draw(st.dictionaries(st.integers(0, 10), one, max_size=6)), draw(st.just(Exits()) | EXITS))
+
+
+@st.composite
+def order_runs(draw: st.DrawFn) -> tuple[RunSpec, History]:
+    """Draw a market and a run of orders over it."""
+    spec, past = draw(runs())
+    strategies = {bars.symbol: draw(order_scripts()) for bars in past.bars}
+    assigned = tuple(replace(one, strategy=strategies[one.symbol]) for one in spec.assignments)
+    return replace(spec, assignments=assigned), past
+
+
+@st.composite
 def runs(draw: st.DrawFn) -> tuple[RunSpec, History]:
     """Draw a market of one to four symbols and a run over it."""
     together = draw(st.booleans())  # equities alone share every instant, mixtures few
@@ -88,9 +170,16 @@ def runs(draw: st.DrawFn) -> tuple[RunSpec, History]:
     scripts = {one.symbol: " ".join(draw(st.lists(TARGETS, min_size=len(one) // 2, max_size=len(one)))) for one in bars}
     options = {
         "cash": draw(st.sampled_from([1_000.0, 100_000.0, 400.0, 60.0])),
-        "costs": draw(st.sampled_from([Costs(0.0, 0.0), Costs(0.001, 0.0), Costs(0.0005, 0.0002), Costs(0.0, 0.05)])),
+        "costs": draw(COSTS),
         "limits": draw(st.none() | BOUNDS),
         "volume_limit": draw(st.sampled_from([0.0, 0.1, None])),
+        "path": draw(st.sampled_from(PathMode)),
+        "margin": draw(st.booleans()),
+        "borrow_rate": draw(st.sampled_from([0.03, 0.5, None])),
+        "regulatory_fees": draw(st.booleans()),
     }
-    strategies: dict[str, Strategy] = {symbol: Scripted(script) for symbol, script in scripts.items()}
+    guarded = draw(st.booleans())
+    strategies: dict[str, Strategy] = {
+        symbol: Protected(script, draw(EXITS)) if guarded else Scripted(script) for symbol, script in scripts.items()
+    }
     return run_spec(past, strategies, draw(SIZINGS), **options), past

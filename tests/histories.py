@@ -11,11 +11,12 @@ import numpy as np
 from domain.engine import Engine
 from domain.events import EquityMarked, OrderFilled, OrderRefused
 from domain.ledger import EquityRow, LedgerRow
+from domain.liquidity import flows_of
 from domain.market import DAY, AssetClass, Bars, CorporateAction, Instrument, Timeframe
 from domain.rules.costs import Costs
 from domain.rules.sizing import Sizing, SizingRule
 from domain.run import Assignment, RunSpec
-from domain.strategy import Series, Strategy
+from domain.strategy import Cancel, Exits, Series, Strategy, View, Wish
 from domain.targets import StreamedTargets
 from domain.timeline import History, market_events
 from tasks.backtest import Refusal, run_events, run_kernel
@@ -61,10 +62,35 @@ class Scripted(Strategy):
         return np.array([float(word) for word in padded], np.float64)
 
 
+class Protected(Scripted):
+    """A script whose positions have exits."""
+
+    def __init__(self, script: str, exits: Exits) -> None:
+        super().__init__(script)
+        object.__setattr__(self, "exits", exits)
+
+
+@dataclass(frozen=True)
+class OrderScript(Strategy):
+    """Places the orders a script has for each bar."""
+
+    def __init__(self, orders: Mapping[int, Sequence[Wish | Cancel]], exits: Exits = Exits()) -> None:  # noqa: B008 - frozen
+        object.__setattr__(self, "orders", orders)
+        object.__setattr__(self, "exits", exits)
+
+    def __repr__(self) -> str:
+        return f"OrderScript({self.orders!r}, {self.exits!r})"
+
+    def on_bars(self, view: View) -> Sequence[Wish | Cancel]:
+        """Return the orders of the bar that closed last."""
+        return self.orders.get(len(view.bars) - 1, ())
+
+
 def market(symbol: str, opens: Sequence[float], closes: Sequence[float] | None = None, **columns: Any) -> Bars:
     """Return bars of ``symbol``: weekdays from MONDAY where daily, else one hour after another; highs and lows just contain both.
 
-    ``volume`` is a number or one a bar (default 1e9), ``days`` the days after MONDAY, ``timeframe`` and ``start`` as named.
+    ``highs``, ``lows`` and ``volume`` (default 1e9) are a number or one a bar, ``days`` the days after MONDAY, ``timeframe`` and
+    ``start`` as named.
     """
     timeframe: Timeframe = columns.get("timeframe", DAILY)
     opened = np.array(opens, np.float64)
@@ -74,7 +100,9 @@ def market(symbol: str, opens: Sequence[float], closes: Sequence[float] | None =
     steps = np.array(days, np.int64) * DAY if timeframe.is_daily else np.arange(count, dtype=np.int64) * timeframe.length
     volume = np.broadcast_to(np.asarray(columns.get("volume", 1e9), np.float64), (count,)).copy()
     time = columns.get("start", MONDAY) + steps
-    return Bars(symbol, timeframe, time, opened, np.maximum(opened, closed), np.minimum(opened, closed), closed, volume)
+    highs = np.maximum(np.maximum(opened, closed), columns.get("highs", -np.inf))
+    lows = np.minimum(np.minimum(opened, closed), columns.get("lows", np.inf))
+    return Bars(symbol, timeframe, time, opened, highs, lows, closed, volume)
 
 
 def history(*bars: Bars, actions: Sequence[CorporateAction] = (), classes: Mapping[str, AssetClass] | None = None) -> History:
@@ -91,15 +119,13 @@ def scripted(past: History, scripts: Mapping[str, str], sizing: Sizing, **option
 
 
 def run_spec(past: History, strategies: Mapping[str, Strategy], sizing: Sizing, **options: Any) -> RunSpec:
-    """Return the run of one strategy a symbol over ``past``; ``cash``, ``costs``, ``limits`` and ``volume_limit`` as options."""
+    """Return the run of one strategy a symbol over ``past``; ``options`` are those of RunSpec, without costs and volume rule."""
+    given = {"initial_cash": options.pop("cash", 100_000.0), "costs": NO_COSTS, "volume_limit": 0.0, **options}
     return RunSpec(
         tuple(Assignment(i.symbol, strategies[i.symbol].strategy_name(), strategies[i.symbol], sizing) for i in past.instruments),
         past.instruments,
         past.timeframe,
-        options.get("cash", 100_000.0),
-        options.get("costs", NO_COSTS),
-        options.get("limits"),
-        options.get("volume_limit", 0.0),
+        **given,
     )
 
 
@@ -116,7 +142,7 @@ class Stream:
 
 def stream(spec: RunSpec, past: History) -> Stream:
     """Run the engine as live trading does: strategies see each bar as it closes."""
-    engine, broker = Engine(spec, "test", StreamedTargets(spec)), PaperBroker(spec)
+    engine, broker = Engine(spec, "test", StreamedTargets(spec)), PaperBroker(spec, flows_of(past))
     journal = [out for event in market_events(past) for out in broker.step(engine, event)]
     units = {instrument.symbol: instrument.lots_per_unit for instrument in spec.instruments}
     fills = [
@@ -132,16 +158,34 @@ def stream(spec: RunSpec, past: History) -> Stream:
 def run_alike(spec: RunSpec, past: History, *, streamed: bool = True) -> Run:
     """Run kernel, engine and, unless told otherwise, the engine on streamed targets; assert that all gave the same, return it."""
     kernel, events = run_kernel(spec, past), run_events(spec, past)
-    for name in ("fills", "fill_lots", "equity", "sessions", "refusals"):
-        assert list(getattr(kernel, name)) == list(getattr(events, name)), name
-    for name in ("held_bars", "volume_limited", "drawdown_breached"):
-        assert getattr(kernel, name) == getattr(events, name), name
+    assert_same(kernel, events)
     if streamed:
         live = stream(spec, past)
         assert kernel.fills == live.fills
         assert list(kernel.equity) == live.equity
         assert kernel.refusals == live.refusals
     return kernel
+
+
+def run_orders_alike(spec: RunSpec, past: History) -> Run:
+    """Run order scripts by kernel and engine; assert that both gave the same, return it."""
+    script, offset = {}, 0
+    for assignment, bars in zip(spec.assignments, past.bars, strict=True):
+        for bar, orders in assignment.strategy.orders.items():
+            if bar < len(bars):
+                script[offset + bar] = orders
+        offset += len(bars)
+    kernel, events = run_kernel(spec, past, script), run_events(spec, past)
+    assert_same(kernel, events)
+    return kernel
+
+
+def assert_same(one: Run, other: Run) -> None:
+    """Assert that two drivers did the same."""
+    for name in ("fills", "fill_lots", "equity", "sessions", "refusals", "ambiguities"):
+        assert list(getattr(one, name)) == list(getattr(other, name)), name
+    for name in ("held_bars", "volume_limited", "drawdown_breached", "borrow_fees"):
+        assert getattr(one, name) == getattr(other, name), name
 
 
 def run_scripts(past: History, scripts: Mapping[str, str], sizing: Sizing, *, limits: Limits | None = None, **options: Any) -> Run:

@@ -17,6 +17,7 @@ from causality import (
     runs,
     sample,
 )
+from histories import history, quantity, run_spec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -26,6 +27,7 @@ from domain.market import Bars, Timeframe
 from domain.parameters import parameters_of
 from domain.strategy import Series, Strategy, checked_target
 from tasks import registry
+from tasks.backtest import run_events
 
 ROOT = Path(__file__).parents[2]
 SHARED = Path(os.environ.get("PI5_SHARED", ROOT.parent / "shared"))
@@ -104,7 +106,11 @@ def test_strategy_keeps_the_contract_on_ties(cls: type[Strategy], closes: list[f
 
 @every_strategy
 def test_strategy_decides_something_on_real_bars(cls: type[Strategy]) -> None:
-    """The checks above are not met by deciding nothing: with its defaults it takes a position."""
+    """The checks above are not met by deciding nothing: with its defaults it takes a position, by targets or by its own orders."""
+    if cls.decides_on_events():
+        pasts = [history(bars) for bars in REAL]
+        assert any(run_events(run_spec(past, {past.bars[0].symbol: cls()}, quantity(1.0)), past).fills for past in pasts)
+        return
     assert any(np.nansum(np.abs(checked_target(cls(), bars))) > 0.0 for bars in REAL)
 
 

@@ -7,6 +7,7 @@ from histories import DAILY, HOURLY, Scripted, fraction, quantity
 
 from domain.errors import InputError
 from domain.market import AssetClass, Instrument, Timeframe
+from domain.rules.sizing import Sizing, SizingRule
 from domain.run import Assignment, RunSpec, parse_sizing
 
 EQUITY, CRYPTO, FX = (
@@ -88,13 +89,19 @@ def test_sizing_is_read_from_its_rule_and_value() -> None:
     """As on the command line."""
     assert parse_sizing("fixed_quantity:100", 3) == quantity(100.0)
     assert parse_sizing("fixed_fraction:0.2", 3) == fraction(0.2)
+    assert parse_sizing("risk_per_trade:0.01", 3) == Sizing(SizingRule.RISK_PER_TRADE.value, 0.01)
+    assert parse_sizing("volatility_target:0.1", 3) == Sizing(SizingRule.VOLATILITY_TARGET.value, 0.1)
+    assert parse_sizing("kelly:0.5", 3) == Sizing(SizingRule.KELLY.value, 0.5)
+    assert parse_sizing("risk_parity", 3) == Sizing(SizingRule.RISK_PARITY.value, 1.0)
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("fixed_fracton:0.2", "did you mean 'fixed_fraction'"),
-        ("kelly:0.5", "not there yet"),
+        ("kelly:0", "positive number"),
+        ("kelly", "needs a number"),
+        ("risk_parity:0.5", "risk_parity takes no value"),
         ("fixed_quantity", "needs a number"),
         ("fixed_quantity:ten", "needs a number"),
         ("fixed_quantity:0", "positive number"),

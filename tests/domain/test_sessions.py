@@ -20,7 +20,19 @@ from domain import xnys
 from domain.errors import InputError
 from domain.market import DAY, HOUR, MINUTE, TIMEFRAMES
 from domain.new_york import at_local, day_of, local_day, offset
-from domain.sessions import Gap, expected_bars, find_gaps, instants, is_session, on_calendar, session_dates, session_hours, sessions
+from domain.sessions import (
+    Gap,
+    expected_bars,
+    find_gaps,
+    instants,
+    is_session,
+    month_of,
+    on_calendar,
+    session_dates,
+    session_ends,
+    session_hours,
+    sessions,
+)
 
 SHARED = Path(os.environ.get("PI5_SHARED", Path(__file__).parents[3] / "shared"))
 NEW_YORK = ZoneInfo("America/New_York")
@@ -225,3 +237,24 @@ def test_million_minute_bars_take_a_fifth_of_a_second() -> None:
     instants(stamps, MINUTES, "XNYS")
     instants(stamps[::390], DAILY, "XNYS")
     assert clock.process_time() - start < 0.2
+
+
+def test_a_session_ends_with_its_regular_hours_half_days_included() -> None:
+    """16:00 New York in winter and in summer time, 13:00 on the day after Thanksgiving."""
+    ends = session_ends(days("2021-03-01", "2021-07-01", "2020-11-27"), "XNYS")
+    assert ends.tolist() == [us("2021-03-01T21:00"), us("2021-07-01T20:00"), us("2020-11-27T18:00")]
+
+
+@pytest.mark.parametrize("calendar", ["24/7", "FX"])
+def test_elsewhere_a_session_ends_with_its_utc_day(calendar: str) -> None:
+    """Midnight after it."""
+    assert session_ends(days("2021-03-01", "2021-03-05"), calendar).tolist() == [us("2021-03-02T00:00"), us("2021-03-06T00:00")]
+
+
+@pytest.mark.parametrize(
+    ("day", "month"),
+    [("1970-01-01", 0), ("1970-12-31", 11), ("1971-01-01", 12), ("2021-03-31", 614), ("2021-04-01", 615), ("1969-12-31", -1)],
+)
+def test_months_are_counted_since_1970(day: str, month: int) -> None:
+    """Twelve a year, before 1970 below 0."""
+    assert month_of(int(days(day)[0])) == month

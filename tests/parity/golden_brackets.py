@@ -1,0 +1,148 @@
+"""Golden cases of brackets and groups of orders (fill model 1, points 2 and 7)."""
+
+from __future__ import annotations
+
+from golden_table import BUY, FLAT, IOC, LIMIT, SELL, STOP, Case, Fill, borrowing, bought, sold
+
+from domain.rules.matching import PathMode
+from domain.wishes import Wish
+
+TENTH = {"volume_limit": 0.1}
+LONG, SHORT = Fill(1, "buy", 100, 10.0), Fill(1, "sell", 100, 10.0)
+
+
+def bracket(side: int, stop: float, limit: float) -> list[Wish]:
+    """Return a stop and a limit of 100 that shrink each other."""
+    way = BUY if side > 0 else SELL
+    return [Wish(way, 100, STOP, stop=stop, group=1), Wish(way, 100, LIMIT, limit, group=1)]
+
+
+CHILDREN = (Wish(SELL, 100, STOP, stop=9.0, group=1), Wish(SELL, 100, LIMIT, 10.5, group=1))
+BOTH = (FLAT, FLAT, (10, 11.5, 8.5, 10))
+
+BRACKETS = (
+    Case(
+        "bracket_limit_withdraws_the_stop",
+        "high 11.5: sold at 11; bar 3 would have met the stop of 9, but nothing is left",
+        (FLAT, FLAT, (10, 11.5, 9.5, 10), (10, 10, 8, 8)),
+        (LONG, Fill(2, "sell", 100, 11.0)),
+        orders=bought(*bracket(-1, 9.0, 11.0)),
+    ),
+    Case(
+        "bracket_stop_withdraws_the_limit",
+        "low 8.5: sold at 9; bar 3 would have met the limit of 11",
+        (FLAT, FLAT, (10, 10.5, 8.5, 10), (10, 12, 10, 12)),
+        (LONG, Fill(2, "sell", 100, 9.0)),
+        orders=bought(*bracket(-1, 9.0, 11.0)),
+    ),
+    Case(
+        "bracket_worst_path_books_the_stop_of_a_long",
+        "high first 11: +100, low first 9: -100",
+        BOTH,
+        (LONG, Fill(2, "sell", 100, 9.0)),
+        orders=bought(*bracket(-1, 9.0, 11.0)),
+        ambiguous=1,
+        cash=99_900.0,
+    ),
+    Case(
+        "bracket_worst_path_books_the_stop_of_a_short",
+        "high first covers at 11: -100, low first at 9: +100",
+        BOTH,
+        (SHORT, Fill(2, "buy", 100, 11.0)),
+        orders=sold(*bracket(1, 11.0, 9.0)),
+        options=borrowing(),
+        ambiguous=1,
+        cash=99_900.0,
+    ),
+    Case(
+        "bracket_high_first",
+        "10, 11.5: the limit of 11 is met before the stop of 9",
+        BOTH,
+        (LONG, Fill(2, "sell", 100, 11.0)),
+        orders=bought(*bracket(-1, 9.0, 11.0)),
+        options={"path": PathMode.OHLC},
+    ),
+    Case(
+        "bracket_low_first",
+        "10, 8.5: the stop of 9 is met before the limit of 11",
+        BOTH,
+        (LONG, Fill(2, "sell", 100, 9.0)),
+        orders=bought(*bracket(-1, 9.0, 11.0)),
+        options={"path": PathMode.OLHC},
+    ),
+    Case(
+        "bracket_nearest_extreme_is_the_high",
+        "11.2 lies 1.2 from the open, 8.5 lies 1.5: high first, sold at 11",
+        (FLAT, FLAT, (10, 11.2, 8.5, 10)),
+        (LONG, Fill(2, "sell", 100, 11.0)),
+        orders=bought(*bracket(-1, 9.0, 11.0)),
+        options={"path": PathMode.NEAREST},
+    ),
+    Case(
+        "bracket_nearest_extreme_is_the_low",
+        "11.5 lies 1.5 from the open, 8.9 lies 1.1: low first, sold at 9",
+        (FLAT, FLAT, (10, 11.5, 8.9, 10)),
+        (LONG, Fill(2, "sell", 100, 9.0)),
+        orders=bought(*bracket(-1, 9.0, 11.0)),
+        options={"path": PathMode.NEAREST},
+    ),
+    Case(
+        "bracket_partial_limit_shrinks_the_stop",
+        "10 % of 400 = 40 at 11; bar 3 falls through 9: the stop sells the 60 that are left",
+        (FLAT, FLAT, (10, 11.5, 9.5, 10, 400), (10, 10.5, 8.5, 9)),
+        (LONG, Fill(2, "sell", 40, 11.0), Fill(3, "sell", 60, 9.0)),
+        orders=bought(*bracket(-1, 9.0, 11.0)),
+        options=TENTH,
+        cash=99_980.0,
+    ),
+    Case(
+        "bracket_partial_limit_shrinks_the_stop_of_a_short",
+        "10 % of 400 = 40 at 9; bar 3 opens at 12, through 11: the stop buys the 60 that are left there",
+        (FLAT, FLAT, (10, 10.5, 8.5, 10, 400), (12, 12, 12, 12)),
+        (SHORT, Fill(2, "buy", 40, 9.0), Fill(3, "buy", 60, 12.0)),
+        orders=sold(*bracket(1, 11.0, 9.0)),
+        options=borrowing(volume_limit=0.1),
+        cash=99_920.0,
+    ),
+    Case(
+        "children_see_the_rest_of_the_entry_bar",
+        "bought at open 10, the stop of 9 is met in the same bar",
+        (FLAT, (10, 10.4, 8.8, 9.5)),
+        (LONG, Fill(1, "sell", 100, 9.0)),
+        orders={0: [Wish(BUY, 100, children=CHILDREN)]},
+    ),
+    Case(
+        "children_do_not_see_what_was_before_the_entry",
+        "10, 11, 9.2 (bought at 9.5), 10: the high of 11 was before it, 10.5 is not met: +50; low first it would be: +100",
+        (FLAT, (10, 11, 9.2, 10)),
+        (Fill(1, "buy", 100, 9.5),),
+        orders={0: [Wish(BUY, 100, LIMIT, 9.5, children=CHILDREN)]},
+        ambiguous=1,
+        equity=100_050.0,
+    ),
+    Case(
+        "children_see_what_is_after_the_entry",
+        "10, 9.2 (bought at 9.5), 11: the limit of 10.5 is met",
+        (FLAT, (10, 11, 9.2, 10)),
+        (Fill(1, "buy", 100, 9.5), Fill(1, "sell", 100, 10.5)),
+        orders={0: [Wish(BUY, 100, LIMIT, 9.5, children=CHILDREN)]},
+        options={"path": PathMode.OLHC},
+    ),
+    Case(
+        "child_of_a_stop_worst_path",
+        "10.5, 11.5 (bought at 11), 9.8 (sold at 10), 11.2: -100; low first bought at 11, held at 11.2: +20",
+        (FLAT, (10.5, 11.5, 9.8, 11.2)),
+        (Fill(1, "buy", 100, 11.0), Fill(1, "sell", 100, 10.0)),
+        orders={0: [Wish(BUY, 100, STOP, stop=11.0, children=(Wish(SELL, 100, STOP, stop=10.0),))]},
+        ambiguous=1,
+        equity=99_900.0,
+    ),
+    Case(
+        "children_cover_what_the_parent_got",
+        "10 % of 400 = 40 bought at 10, the rest withdrawn; bar 2 falls through 9: 40 are sold, not 100",
+        (FLAT, (10, 10.4, 9.5, 10, 400), (10, 10, 8.5, 9)),
+        (Fill(1, "buy", 40, 10.0), Fill(2, "sell", 40, 9.0)),
+        orders={0: [Wish(BUY, 100, force=IOC, children=CHILDREN)]},
+        options=TENTH,
+    ),
+)
