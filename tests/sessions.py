@@ -1,7 +1,7 @@
 """Sessions for tests: a configuration, real bars in a small file, and a session in a process of its own.
 
-As a program (``python -m tests.sessions URL CONFIG [SPEED]``) it trades one session to its end, as the supervisor's process does
-without Prefect.
+As a program (``python -m tests.sessions URL CONFIG SPEED [STRATEGIES]``) it trades one session to its end, as the supervisor's
+process does without Prefect; STRATEGIES is a folder in place of the installed one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from domain.errors import TradingError
-from tasks import log
+from tasks import log, registry
 from tasks.backtest import run_backtest
 from tasks.database.connection import Database
 from tasks.history import from_file
@@ -35,6 +35,18 @@ STRATEGIES = """
   - {name: rsi_mean_reversion, symbols: [IBM], parameters: {period: 5, low: 45, high: 55}, sizing: "fixed_fraction:0.3"}
   - {name: buy_and_hold, symbols: [QQQ], sizing: "fixed_fraction:0.2"}
 """
+
+
+RESTING = """
+  - {name: guarded, symbols: [IBM, SPY], sizing: "fixed_fraction:0.4"}
+  - {name: bracketed, symbols: [QQQ]}
+costs: {slippage_bps: 1, impact: 0.5, borrow_rate: 0.05, regulatory_fees: true}
+broker: {type: margin}
+risk_management: {max_drawdown: off, daily_loss_limit: off, max_position_size: 1.0, max_gross_exposure: 3.0}
+"""
+"""Stop-losses, take-profits and trailing stops, brackets of a strategy's own, short positions, and every cost."""
+
+RESTING_STRATEGIES = ROOT / "tests/session_strategies"
 
 
 def write_bars(path: Path, count: int, symbols: tuple[str, ...] = ("IBM", "QQQ", "SPY"), first: int = 600) -> Path:
@@ -65,15 +77,18 @@ def expected(settings: Settings) -> BacktestResult:
     return run_backtest(session_request(settings, settings.session.feed, Wishes()))
 
 
-def start(url: str, configuration: Path, speed: str = "max") -> subprocess.Popen[str]:
+def start(url: str, configuration: Path, speed: str = "max", strategies: Path | None = None) -> subprocess.Popen[str]:
     """Start a session in a process of its own."""
     command = [sys.executable, "-m", "tests.sessions", url, str(configuration), speed]
+    command += [] if strategies is None else [str(strategies)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PI5")}
     return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
-def main(url: str, configuration: str, speed: str) -> int:
+def main(url: str, configuration: str, speed: str, strategies: str | None = None) -> int:
     """Trade to the end; return the exit code that the command would have."""
+    if strategies is not None:
+        registry._installed = lambda: Path(strategies)
     log.configure("session", None, "warning")
     database = Database(url, application="session")
     try:

@@ -100,6 +100,23 @@ def test_a_partly_filled_order_says_how_much() -> None:
     assert cells["quantity"]["sub"] == "4 filled"
 
 
+@pytest.mark.parametrize(
+    ("kind", "prices", "words", "waits_for"),
+    [
+        ("market", {}, "market", ""),
+        ("limit", {"price": 94.5}, "limit", "limit 94.50"),
+        ("stop_limit", {"price": 94.5, "stop_price": 95.0}, "stop limit", "stop 95.00, limit 94.50"),
+    ],
+)
+def test_an_order_shows_its_type_its_prices_and_its_reason(kind: str, prices: dict, words: str, waits_for: str) -> None:
+    """What an order waits for stands under its type, why it was placed under its status."""
+    order = {"order_id": "a", "symbol": "IBM", "status": "accepted", "order_type": kind, "reason": "stop_loss", **prices}
+    (shown,) = tables.order_rows(Snapshot(orders=(order,)))
+    cells = {column["name"]: cell for column, cell in zip(tables.ORDER_COLUMNS, shown["cells"], strict=True)}
+    assert (cells["order_type"]["text"], cells["order_type"]["sub"]) == (words, waits_for)
+    assert (cells["status"]["text"], cells["status"]["sub"]) == ("accepted", "stop loss")
+
+
 def test_a_limit_that_stands_is_named_until_the_session_ends() -> None:
     """A person sees why nothing is bought any more; what a finished session refused does not matter now."""
     limit = {"time": datetime(2024, 1, 3, tzinfo=UTC), "value": 0.254, "bound": 0.25}

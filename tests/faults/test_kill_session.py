@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
+from tasks import registry
 from tasks.database.connection import Database
 from tasks.settings import load_settings
 from tests import sessions
@@ -53,24 +54,27 @@ def wait_for(url: str, records: int, process: subprocess.Popen[str]) -> None:
         time.sleep(0.002)
 
 
-def test_session_killed_at_random_instants_ends_with_the_hashes_of_one_never_killed(url: str, configuration: Path) -> None:
-    """Kill -9 anywhere loses nothing and repeats nothing: the journal decides where a restart goes on."""
-    chance = random.Random(20240229)  # noqa: S311 - a test repeats its chance
-    expected = sessions.expected(load_settings(configuration, {})).document
-    assert expected["fills"] > 50, "too little happens for the test to mean something"
-    killed = 0
-    while killed < KILLS:
-        process = sessions.start(url, configuration)
+def kill_and_finish(url: str, configuration: Path, chance: random.Random, strategies: Path | None = None) -> str:
+    """Kill a session again and again, let a last one end, and return the line it prints."""
+    for _ in range(KILLS):
+        process = sessions.start(url, configuration, "max", strategies)
         wait_for(url, journalled(url) + chance.randint(1, 2 * BARS // KILLS), process)
         time.sleep(chance.random() * 0.01)
         process.kill()
         output, _ = process.communicate()
         assert process.returncode == -9, f"the session ended before it could be killed: {output}"
-        killed += 1
-    process = sessions.start(url, configuration)
+    process = sessions.start(url, configuration, "max", strategies)
     output, _ = process.communicate(timeout=120)
     assert process.returncode == 0, output
-    assert output.splitlines()[-1] == f"finished {expected['ledger_sha256']} {expected['equity_sha256']}"
+    return output.splitlines()[-1]
+
+
+def test_session_killed_at_random_instants_ends_with_the_hashes_of_one_never_killed(url: str, configuration: Path) -> None:
+    """Kill -9 anywhere loses nothing and repeats nothing: the journal decides where a restart goes on."""
+    expected = sessions.expected(load_settings(configuration, {})).document
+    assert expected["fills"] > 50, "too little happens for the test to mean something"
+    last = kill_and_finish(url, configuration, random.Random(20240229))  # noqa: S311 - a test repeats its chance
+    assert last == f"finished {expected['ledger_sha256']} {expected['equity_sha256']}"
     with psycopg.connect(url) as connection:
         runs = connection.execute("SELECT state, ledger_sha256, equity_sha256 FROM runs").fetchall()
         epochs = connection.execute("SELECT epoch FROM writers").fetchone()
@@ -79,6 +83,35 @@ def test_session_killed_at_random_instants_ends_with_the_hashes_of_one_never_kil
     assert epochs is not None
     assert epochs[0] > 1, "no life wrote after another"
     assert fills == (expected["fills"], expected["fills"])
+
+
+def test_killed_session_with_resting_orders_ends_as_the_backtest_and_as_one_never_killed(
+    url: str, embedded_server: DatabaseServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stops, limits, trailing stops and brackets that rest when the process dies rest where they were in its next life.
+
+    A session that ends has compared its state with the folded journal.
+    """
+    monkeypatch.setattr(registry, "_installed", lambda: sessions.RESTING_STRATEGIES)
+    configuration = sessions.write_configuration(tmp_path, sessions.write_bars(tmp_path / "bars.csv", BARS), sessions.RESTING)
+    expected = sessions.expected(load_settings(configuration, {}))
+    reasons = {fill["reason"] for fill in expected.fills}
+    assert {"target", "stop_loss", "take_profit", "trailing_stop"} <= reasons, "too little happens for the test to mean something"
+    never_killed = sessions.start(
+        embedded_server.url(other := embedded_server.create()), configuration, "max", sessions.RESTING_STRATEGIES
+    )
+    output, _ = never_killed.communicate(timeout=120)
+    embedded_server.drop(other)
+    last = kill_and_finish(url, configuration, random.Random(20251126), sessions.RESTING_STRATEGIES)  # noqa: S311 - as above
+    hashes = f"{expected.document['ledger_sha256']} {expected.document['equity_sha256']}"
+    assert last == output.splitlines()[-1] == f"finished {hashes}"
+    with psycopg.connect(url) as connection:
+        left = connection.execute(
+            "SELECT count(*) FROM orders WHERE status = 'partially_filled' AND filled_lots >= lots"
+        ).fetchone()
+        kinds = dict(connection.execute("SELECT order_type, count(*) FROM orders GROUP BY 1").fetchall())
+    assert left == (0,)
+    assert kinds.keys() >= {"market", "limit", "stop", "trailing_stop"}
 
 
 def test_second_session_on_the_same_account_exits_7(url: str, configuration: Path) -> None:

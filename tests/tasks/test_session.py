@@ -3,21 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+from msgspec import structs
 
 from domain.commands import Flatten, Halt, Resume, Stop
 from domain.errors import AlreadyRunning, InputError
-from domain.events import EquityMarked, OrderFilled, OrderRequested, TradingHalted
+from domain.events import (
+    BarAmbiguous,
+    BorrowCharged,
+    EquityMarked,
+    MarginCalled,
+    OrderCancelled,
+    OrderFilled,
+    OrderRequested,
+    TradingHalted,
+)
+from domain.rules.matching import PathMode
+from domain.rules.sizing import Sizing
+from domain.strategy import Exits
+from tasks import registry
 from tasks.backtest import run_backtest
 from tasks.database import commands, journal
 from tasks.database.connection import Database
 from tasks.ingest import Request, ingest
 from tasks.session import Session, trade
-from tasks.session_plan import SessionPlan, Wishes, parse_speed, plan_session, session_request
+from tasks.session_observers import Recorder
+from tasks.session_plan import SessionPlan, Wishes, _configuration, parse_speed, plan_session, session_request
 from tasks.settings import load_settings
 from tests import sessions
 
@@ -49,6 +65,14 @@ def configuration(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three strategies on 90 real daily bars of three symbols."""
     folder = tmp_path_factory.mktemp("session")
     return sessions.write_configuration(folder, sessions.write_bars(folder / "bars.csv", BARS))
+
+
+@pytest.fixture
+def guarded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A strategy with all exits, long and short in a margin account, on 90 real daily bars of two symbols."""
+    monkeypatch.setattr(registry, "_installed", lambda: sessions.RESTING_STRATEGIES)
+    resting = "\n".join(line for line in sessions.RESTING.splitlines() if "bracketed" not in line)
+    return sessions.write_configuration(tmp_path, sessions.write_bars(tmp_path / "bars.csv", BARS, ("IBM", "SPY")), resting)
 
 
 def plan(configuration: Path, database: Database, speed: str = "max") -> SessionPlan:
@@ -174,6 +198,57 @@ def test_flatten_closes_every_position_at_the_next_open(database: Database, conf
     assert held == (0,)
 
 
+def test_protective_orders_stay_until_the_position_is_left_and_are_withdrawn_with_it(database: Database, guarded: Path) -> None:
+    """Flatten leaves no position without its stop; a stop that is met first withdraws the order to flatten, not the reverse."""
+    outcome = run_with_commands(database, plan(guarded, database), {40: Flatten("a person said so")})
+    told = events(database, outcome)
+    at = next(number for number, event in enumerate(told) if isinstance(event, TradingHalted))
+    done = {event.order_id for event in told[:at] if isinstance(event, OrderCancelled | OrderFilled)}
+    guards = {
+        event.order_id: event.symbol
+        for event in told[:at]
+        if isinstance(event, OrderRequested) and event.place >= 0 and event.order_id not in done
+    }
+    assert guards, "nothing is guarded when the command comes"
+    left = {event.symbol: number for number, event in enumerate(told) if isinstance(event, OrderFilled) and number > at}
+    assert left.keys() == set(guards.values())
+    ends = {
+        event.order_id: number
+        for number, event in enumerate(told)
+        if isinstance(event, OrderCancelled | OrderFilled) and event.order_id in guards
+    }
+    assert ends.keys() == guards.keys()
+    assert all(ends[order_id] >= left[symbol] for order_id, symbol in guards.items())
+    with psycopg.connect(database.url) as connection:
+        still_open = connection.execute(
+            "SELECT count(*) FROM orders WHERE status NOT IN ('filled', 'cancelled', 'rejected')"
+        ).fetchone()
+        held = connection.execute("SELECT count(*) FROM positions WHERE lots <> 0").fetchone()
+    assert (still_open, held) == ((0,), (0,))
+
+
+def test_borrow_fees_and_margin_calls_are_told_to_a_person(database: Database, guarded: Path) -> None:
+    """Each is a line of system_events with its figures; a bar whose way is unknown is for the journal alone."""
+    wanted = plan(guarded, database)
+    outcome = trade(wanted, database)
+    told = events(database, outcome)
+    charged = [event for event in told if isinstance(event, BorrowCharged)]
+    assert charged
+    assert any(isinstance(event, BarAmbiguous) for event in told)
+    recorder = Recorder(database)
+    recorder(MarginCalled(0, 900.0, 1000.0))
+    recorder.close()
+    with database.connect() as connection:
+        lines = connection.execute(
+            "SELECT event_type, level, count(*), sum((metadata ->> 'fee')::float8) FROM system_events "
+            "WHERE event_type IN ('BorrowCharged', 'MarginCalled', 'BarAmbiguous') GROUP BY 1, 2 ORDER BY 1"
+        ).fetchall()
+    assert lines == [
+        ("BorrowCharged", "info", len(charged), pytest.approx(sum(event.fee for event in charged))),
+        ("MarginCalled", "warning", 1, None),
+    ]
+
+
 def test_session_outlives_a_database_that_drops_its_connections(database: Database, configuration: Path) -> None:
     """Connections cut three times: the session locks, loads and goes on, and nothing is lost or booked twice."""
     expected = sessions.expected(load_settings(configuration, {})).document
@@ -266,6 +341,31 @@ def test_a_run_is_continued_when_its_logs_changed_and_not_when_a_limit_did(datab
     same = {"PI5__SESSION__SPEED": "max", "PI5__SYSTEM__LOG_LEVEL": "debug", "PI5__SCHEDULES__INGEST": "off"}
     assert planned() == planned(**same)
     assert planned() != planned(PI5__RISK_MANAGEMENT__MAX_DRAWDOWN="0.123")
+
+
+def test_everything_that_decides_a_run_makes_another_configuration(database: Database, guarded: Path) -> None:
+    """Costs, limits, margin, borrowing, the way through a bar, fees, ticks and exits: a run with other ones is not continued."""
+    spec = plan(guarded, database).spec
+    first = spec.assignments[0]
+    looser = type("Looser", (type(first.strategy),), {"exits": Exits(stop_loss=0.2)})()
+    assert spec.limits is not None
+    changed = [
+        *(replace(spec, costs=spec.costs._replace(**{name: 0.123})) for name in spec.costs._fields),
+        *(replace(spec, limits=spec.limits._replace(**{name: 0.123})) for name in spec.limits._fields),
+        replace(spec, path=next(mode for mode in PathMode if mode is not spec.path)),
+        replace(spec, margin=not spec.margin),
+        replace(spec, borrow_rate=0.123),
+        replace(spec, borrow_rates={"IBM": 0.123}),
+        replace(spec, regulatory_fees=not spec.regulatory_fees),
+        replace(spec, volume_limit=0.123),
+        replace(spec, limits=None),
+        replace(spec, assignments=(replace(first, strategy=looser), *spec.assignments[1:])),
+        replace(spec, assignments=(replace(first, sizing=Sizing(0, 0.123)), *spec.assignments[1:])),
+        replace(spec, instruments=tuple(structs.replace(one, tick=0.123) for one in spec.instruments)),
+    ]
+    found = [_configuration(one, "replay", "main") for one in (spec, *changed)]
+    assert len(set(found)) == len(found)
+    assert _configuration(replace(spec), "replay", "main") == found[0]
 
 
 def test_run_goes_on_with_the_bars_it_began_with_though_more_came_meanwhile(database: Database, tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from tasks.database import bars, journal, record, runs
 from tasks.database.connection import UNAVAILABLE
 
 if TYPE_CHECKING:
+    from domain.events import JournalEvent
     from tasks.database.connection import Database
 
 SYMBOL = "BTC-USD"
@@ -252,3 +253,31 @@ def test_every_number_survives_a_record(value: float, bound: float) -> None:
     event = LimitBreached(1, "max_drawdown", value, bound)
     found = record.decode(record.encode(event), record.VERSION)
     assert repr(found) == repr(event)
+
+
+@pytest.mark.parametrize(
+    ("text", "event"),
+    [
+        (
+            (
+                '{"type":"OrderRequested","time":172800000000,"order_id":"r1-hold-a","symbol":"SPY","strategy":"hold","side":1,"lots":20,'
+                '"order_type":"market","price":null,"time_in_force":"gtc","reason":"target","bar_time":86400000000}'
+            ),
+            OrderRequested(2 * DAY, "r1-hold-a", "SPY", "hold", Side.BUY, 20, "market", None, "gtc", "target", DAY),
+        ),
+        (
+            (
+                '{"type":"OrderFilled","time":172800000000,"order_id":"r1-hold-a","symbol":"SPY","strategy":"hold","side":1,"lots":20,'
+                '"price":10.5,"fee":0.1,"reason":"target","filled_lots":20,"bar_time":172800000000}'
+            ),
+            OrderFilled(2 * DAY, "r1-hold-a", "SPY", "hold", Side.BUY, 20, 10.5, 0.1, "target", 20, 2 * DAY),
+        ),
+    ],
+)
+def test_a_record_from_before_resting_orders_is_read(text: str, event: JournalEvent) -> None:
+    """What the first programs wrote is version 1 still: fields that came later have their defaults."""
+    found = record.decode(text, 1)
+    assert found == event
+    assert record.VERSION == 1
+    if isinstance(found, OrderRequested):
+        assert (found.stop, found.trail, found.place, found.parent, found.group) == (None, 0.0, -1, -1, 0)

@@ -47,6 +47,27 @@ def test_down_takes_everything_back_and_up_brings_it_again(empty_database: Datab
     migrate.verify(empty_database)
 
 
+def test_orders_of_before_stay_valid_and_the_way_back_keeps_all_that_it_can(empty_database: Database) -> None:
+    """An order of a schema without resting orders keeps its row; on the way back those without lots alone are lost."""
+    migrate.up(empty_database)
+    migrate.down(empty_database, len(NAMES) - NAMES.index("0004_orders"))
+    insert = (
+        "INSERT INTO orders (order_id, client_order_id, account, run_id, symbol, side, quantity, order_type, status, strategy, "
+        "created_at, time_in_force, reason, bar_time, lots) VALUES (gen_random_uuid(), '{name}', 'a', 'r', 'SPY', 'buy', {lots}, "
+        "'market', 'requested', 's', now(), 'gtc', 'target', now(), {lots})"
+    )
+    run(empty_database, insert.format(name="old", lots=5))
+    with pytest.raises(psycopg.errors.CheckViolation):
+        run(empty_database, insert.format(name="child", lots=0))
+    migrate.up(empty_database)
+    assert run(empty_database, "SELECT client_order_id, stop_price, parent FROM orders") == [("old", None, None)]
+    run(empty_database, insert.format(name="child", lots=0))
+    with pytest.raises(psycopg.errors.CheckViolation):
+        run(empty_database, insert.format(name="negative", lots=-1))
+    migrate.down(empty_database, len(NAMES) - NAMES.index("0004_orders"))
+    assert run(empty_database, "SELECT client_order_id, lots FROM orders") == [("old", 5)]
+
+
 def test_hypertables_are_made_where_the_server_offers_them(database: Database, database_server: DatabaseServer) -> None:
     """Bars, equity and performance are hypertables on TimescaleDB, ordinary tables elsewhere; orders never."""
     if database_server.kind == "embedded":

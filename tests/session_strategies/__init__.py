@@ -1,0 +1,1 @@
+"""Strategies of the session tests: one with exits, one that places its own orders."""
