@@ -1,0 +1,30 @@
+"""A larger job of the parity tests: drawn markets and runs by kernel and event engine, each equal to the bit."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from time import perf_counter
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+
+from generated import order_runs, runs
+from histories import run_alike, run_orders_alike
+from hypothesis import HealthCheck, given, settings
+
+
+def main() -> None:
+    """Draw as many runs of targets as asked for, and half as many of orders; the first that differs is shown."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=5_000)
+    wanted = parser.parse_args().runs
+    begun = perf_counter()
+    for name, drawn, alike, count in (("targets", runs, run_alike, wanted), ("orders", order_runs, run_orders_alike, wanted // 2)):
+        job = settings(max_examples=count, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+        job(given(drawn())(lambda one, alike=alike: alike(*one) and None))()
+        print(f"{count:,} runs of {name} are alike, after {perf_counter() - begun:.0f} s")
+
+
+if __name__ == "__main__":
+    main()
