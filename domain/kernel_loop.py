@@ -49,7 +49,7 @@ from domain.rules.matching import (
 )
 from domain.rules.measures import lots_within_risk, parity_weights, weight_of, worst_value
 from domain.rules.moments import RETURNS, Trips, add_trip, annual_volatility, cluster_value, round_trip, window
-from domain.rules.planning import Account, enters, kept_lots, plan_order, plan_wish, price_of_wish, reserved_money
+from domain.rules.planning import Account, Shorting, enters, kept_lots, plan_order, plan_wish, price_of_wish, reserved_money
 from domain.rules.regulatory import row_in_force
 from domain.rules.rule import RULES
 from domain.rules.sizing import Size, Sizing, SizingRule, size
@@ -73,7 +73,7 @@ def _terms(row: Any, lots_per_unit: int, costs: Costs, levies: Levies, liquidity
     """Return what holds for the fills of a symbol."""
     grid = Grid(row.ticks, row.ticks_below_one)
     exits = ExitRules(row.stop_loss, row.take_profit, row.trailing, row.exit_bars)
-    return Terms(costs, levies, liquidity, lots_per_unit, grid, exits, not margin)
+    return Terms(costs, levies, liquidity, lots_per_unit, grid, exits, not margin, row.shorting == Shorting.ALLOWED.value)
 
 
 @_compiled  # type: ignore[untyped-decorator]

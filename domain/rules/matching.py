@@ -57,7 +57,10 @@ class Range(NamedTuple):
 
 
 class Terms(NamedTuple):
-    """What holds for every fill of a symbol in a bar; ``cash_account`` forbids to spend or sell what is not there."""
+    """What holds for every fill of a symbol in a bar.
+
+    ``cash_account`` forbids to spend what is not there; without ``shorts`` nothing is sold that is not held.
+    """
 
     costs: Costs
     levies: Levies
@@ -66,6 +69,7 @@ class Terms(NamedTuple):
     grid: Grid
     exits: ExitRules
     cash_account: bool
+    shorts: bool = False
 
 
 class Trading(NamedTuple):
@@ -168,7 +172,7 @@ def act(book: Book, first: int, last: int, slot: int, point: float, trading: Tra
     side, lots = book[slot].side, book[slot].lots
     cash = trading.cash if terms.cash_account else inf
     cut = 0
-    if terms.cash_account and side < 0 and lots > trading.position.lots:
+    if not terms.shorts and side < 0 and lots > trading.position.lots:
         most = trading.position.lots if trading.position.lots > 0 else 0
         cut, lots = lots - most, most
     if book[slot].kind == _LIMIT:

@@ -36,6 +36,7 @@ from domain.rules.matching import (
     match_opening,
     walk_bar,
 )
+from domain.rules.planning import Shorting
 from domain.rules.regulatory import row_in_force
 from domain.sessions import session_ends
 
@@ -214,7 +215,8 @@ class PaperBroker:
     def _terms_for(self, bar: Bar, session: int) -> Terms:
         terms = self._terms[bar.symbol]
         levies, flow = self._levies_for(bar, session), self._flow(bar)
-        return Terms(self._costs, levies, flow, terms.lots_per_unit, terms.grid, terms.exits, not self._spec.margin)
+        shorts = terms.shorting == Shorting.ALLOWED.value
+        return Terms(self._costs, levies, flow, terms.lots_per_unit, terms.grid, terms.exits, not self._spec.margin, shorts)
 
     def _flow(self, bar: Bar) -> Liquidity:
         return self._flows[bar.symbol, bar.time] if self._costs.impact > 0.0 else ANY_LIQUIDITY

@@ -40,7 +40,7 @@ CENTS = Grid(100.0, 10_000.0)
 FREE = Costs(0.0, 0.0)
 LONG = Position(100, 10.0, 0.0)
 TERMS = Terms(FREE, NO_LEVIES, Liquidity(), 1, CENTS, NO_EXITS, cash_account=True)
-MARGIN = TERMS._replace(cash_account=False)
+MARGIN = TERMS._replace(cash_account=False, shorts=True)
 
 
 def buy(kind: int, lots: int = 10, **fields: Any) -> RestingOrder:
