@@ -94,8 +94,6 @@ def test_wrong_usage_exits_2_with_the_usage_and_what_is_allowed(
         ((*SPY, "--cash", "0"), "cash"),
         ((*SPY, "--cash", "-1"), "cash"),
         ((*SPY, "--sizing", "kely:0.5"), "did you mean 'kelly'"),
-        ((*SPY, "--account", "loan"), "invalid choice"),
-        ((*SPY, "--path", "close"), "invalid choice"),
         ((*SPY, "--borrow-rate", "-0.1"), "a fraction a year from 0"),
         ((*SPY, "--account", "cash", "--borrow-rate", "0.1"), "goes with --account margin"),
         (("backtest", "buy_and_hold,momentum_trend", "--bars", BARS, "--symbols", "SPY"), "1 groups for 2 strategies"),
