@@ -14,7 +14,7 @@ import numba
 import numpy as np
 
 from domain.adjustment import adjust_forward
-from domain.kernel_loop import ACCRUAL, DIVIDEND, PAYMENT, SPLIT, loop
+from domain.kernel_loop import ACCRUAL, COMPILED, DIVIDEND, PAYMENT, SPLIT, loop
 from domain.kernel_rows import ACTION, AMBIGUITY, FILL, LINE, ORDER, REFUSAL, TAPE, room, symbol_rows
 from domain.liquidity import liquidity
 from domain.regulation import regulatory_rows
@@ -219,4 +219,5 @@ def _action_columns(history: History, bars: int) -> tuple[NDArray[Any], NDArray[
     return first, np.array(rows, ACTION).view(np.recarray)
 
 
-_bind_cache_to_rules(loop)
+for _function in COMPILED:
+    _bind_cache_to_rules(_function)

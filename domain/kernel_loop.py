@@ -56,6 +56,8 @@ from domain.rules.sizing import Size, Sizing, SizingRule, size
 from domain.timeline import OPEN
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
 for _function in RULES:
@@ -65,10 +67,18 @@ SPLIT, DIVIDEND, ACCRUAL, PAYMENT = 0, 1, 2, 3
 TRAILING_STOP: Final = OrderType.TRAILING_STOP.value
 _SELL: Final = Side.SELL.value
 _BUY: Final = Side.BUY.value
-_compiled: Final = numba.njit(cache=True, error_model="numpy")
+COMPILED: Final[list[Any]] = []
+"""Every function that is compiled and cached here: each cache has to know the rules it was compiled from."""
 
 
-@_compiled  # type: ignore[untyped-decorator]  # numba has no types
+def _compiled[F: Callable[..., Any]](function: F) -> F:
+    """Compile ``function`` when it is called first, and cache it."""
+    made = numba.njit(cache=True, error_model="numpy")(function)
+    COMPILED.append(made)
+    return made  # type: ignore[no-any-return]  # numba has no types
+
+
+@_compiled
 def _terms(row: Any, lots_per_unit: int, costs: Costs, levies: Levies, liquidity: Liquidity, margin: bool) -> Terms:  # noqa: FBT001
     """Return what holds for the fills of a symbol."""
     grid = Grid(row.ticks, row.ticks_below_one)
@@ -76,27 +86,27 @@ def _terms(row: Any, lots_per_unit: int, costs: Costs, levies: Levies, liquidity
     return Terms(costs, levies, liquidity, lots_per_unit, grid, exits, not margin, row.shorting == Shorting.ALLOWED.value)
 
 
-@_compiled  # type: ignore[untyped-decorator]
+@_compiled
 def _margin_table(row: Any) -> MarginTable:
     return MarginTable(row.initial, row.maintenance_long, row.maintenance_short, row.short_a_unit, row.low_price, row.low_a_unit)
 
 
-@_compiled  # type: ignore[untyped-decorator]
+@_compiled
 def _exits(row: Any) -> ExitRules:
     return ExitRules(row.stop_loss, row.take_profit, row.trailing, row.exit_bars)
 
 
-@_compiled  # type: ignore[untyped-decorator]
+@_compiled
 def _write_fill(row: Any, bar: int, side: int, lots: int, price: float, fee: float, reason: int) -> None:
     row.bar, row.side, row.lots, row.price, row.fee, row.reason = bar, side, lots, price, fee, reason
 
 
-@_compiled  # type: ignore[untyped-decorator]
+@_compiled
 def _write_refusal(row: Any, bar: int, symbol: int, lots: int, breach: int, value: float, bound: float) -> None:
     row.bar, row.symbol, row.lots, row.breach, row.value, row.bound = bar, symbol, lots, breach, value, bound
 
 
-@_compiled  # type: ignore[untyped-decorator]
+@_compiled
 def _levies(since: Any, sec_rate: Any, taf_rate: Any, taf_cap: Any, session: int) -> Levies:
     """Return what regulators take of sales in a session."""
     row = row_in_force(since, session)
@@ -105,7 +115,7 @@ def _levies(since: Any, sec_rate: Any, taf_rate: Any, taf_cap: Any, session: int
     return Levies(sec_rate[row], taf_rate[row], taf_cap[row])
 
 
-@_compiled  # type: ignore[untyped-decorator]
+@_compiled
 def _take_tape(
     tape: Any,
     base: int,
@@ -151,7 +161,7 @@ def _take_tape(
     return fills, refusals, gone, cut_short
 
 
-@_compiled  # type: ignore[untyped-decorator]
+@_compiled
 def _apply_actions(
     action: int,
     s: int,
@@ -170,9 +180,9 @@ def _apply_actions(
     book: Any,
     base: int,
     slots: int,
+    cash: float,
 ) -> float:
-    """Apply the corporate actions of a bar to one symbol and return the cash that came of them."""
-    cash = 0.0
+    """Apply the corporate actions of a bar to one symbol, one after the other, and return the cash after them."""
     while action >= 0:
         row = actions[action]
         if row.kind == SPLIT:
@@ -199,14 +209,14 @@ def _apply_actions(
     return cash
 
 
-@_compiled  # type: ignore[untyped-decorator]
+@_compiled
 def _windows(closes: Any, symbols: Any, last_bar: Any, windows: Any, known: Any) -> None:
     """Write the last 60 returns of every symbol."""
     for s in range(len(last_bar)):
         known[s] = last_bar[s] >= 0 and window(closes, symbols[s].first_bar, last_bar[s] + 1, windows[s])
 
 
-@_compiled  # type: ignore[untyped-decorator]
+@_compiled
 def _maintenance(lots: Any, mark: Any, lots_per_unit: Any, symbols: Any) -> float:
     """Return the equity that all positions ask for."""
     required = 0.0
@@ -216,7 +226,7 @@ def _maintenance(lots: Any, mark: Any, lots_per_unit: Any, symbols: Any) -> floa
     return required
 
 
-@_compiled  # type: ignore[untyped-decorator]
+@_compiled
 def _open_lots(o: int, pending: Any, live: Any, book: Any, slots: int) -> tuple[int, int]:
     """Return the lots that a symbol's orders may still buy and sell, exits by protective orders aside."""
     buys, sells = 0, 0
@@ -229,7 +239,7 @@ def _open_lots(o: int, pending: Any, live: Any, book: Any, slots: int) -> tuple[
     return buys, sells
 
 
-@_compiled  # type: ignore[untyped-decorator]
+@_compiled
 def _exposure(
     s: int,
     cash: float,
@@ -254,7 +264,7 @@ def _exposure(
     return exposure
 
 
-@_compiled  # type: ignore[untyped-decorator]
+@_compiled
 def _values(s: int, lots: Any, mark: Any, pending: Any, lots_per_unit: Any, values: Any, live: Any, book: Any, slots: int) -> None:
     """Write the signed value of every other symbol at the worst of its open orders."""
     for o in range(len(lots)):
@@ -262,7 +272,7 @@ def _values(s: int, lots: Any, mark: Any, pending: Any, lots_per_unit: Any, valu
         values[o] = 0.0 if o == s else worst_value(lots[o], buys, sells, mark[o], lots_per_unit[o])
 
 
-@_compiled  # type: ignore[untyped-decorator]
+@_compiled
 def _pass_quietly(
     first: int,
     close: Any,
@@ -306,7 +316,7 @@ def _pass_quietly(
     return bar, state, before, close[bar - 1], equity_curve[bar - 1]
 
 
-@_compiled  # type: ignore[untyped-decorator]
+@_compiled
 def loop(  # noqa: C901, PLR0912, PLR0915 - one loop over all state is what compiles to fast code; every decision is a rule
     kind: NDArray[np.int8],
     start: NDArray[np.uint32],
@@ -451,9 +461,9 @@ def loop(  # noqa: C901, PLR0912, PLR0915 - one loop over all state is what comp
                         s = symbol_of[bar]
                         base = s * slots if resting else 0
                         was = pending[s] != 0
-                        cash += _apply_actions(
+                        cash = _apply_actions(
                             first_action[bar], s, bar, open_, actions, lots, average, realised, mark, before, receivable, pending,
-                            lots_per_unit[s], resting, book, base, slots,
+                            lots_per_unit[s], resting, book, base, slots, cash,
                         )  # fmt: skip
                         if was and pending[s] == 0:
                             waiting -= 1

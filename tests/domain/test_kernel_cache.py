@@ -24,5 +24,7 @@ def test_a_changed_rule_body_changes_the_stamp(monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.skipif(numba.config.DISABLE_JIT, reason="nothing is compiled with NUMBA_DISABLE_JIT")
 def test_the_cached_loop_carries_the_stamp_of_the_rules() -> None:
-    """Numba compares this stamp before it takes compiled code from disk."""
-    assert kernel._loop._cache._cache_file._source_stamp[1] == kernel._rules_stamp()
+    """Numba compares this stamp before it takes compiled code from disk, that of each function the loop calls too."""
+    assert kernel.loop in kernel.COMPILED
+    for function in kernel.COMPILED:
+        assert function._cache._cache_file._source_stamp[1] == kernel._rules_stamp()

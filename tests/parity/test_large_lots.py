@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import domain.kernel  # noqa: F401 - makes the rules known to the compiler
 from domain.market import AssetClass, CorporateAction
-from domain.rules.costs import Costs
+from domain.rules.costs import NO_LEVIES, Costs
 from domain.rules.fills import UNLIMITED, simulate_fill
 from domain.rules.planning import payable_lots
 from domain.trades import FillRow, SplitRow, round_trips
@@ -136,7 +136,7 @@ def compiled_plan(lots: int, each: float, spendable: float) -> int:
 @numba.njit  # type: ignore[untyped-decorator]  # numba has no types
 def compiled_fee(lots: int, price: float, costs: Costs) -> float:
     """Run the rule of fills as the kernel does."""
-    return simulate_fill(1, lots, price, UNLIMITED, 1e300, costs, 100_000_000).fee
+    return simulate_fill(1, lots, price, UNLIMITED, 1e300, costs, NO_LEVIES, 100_000_000).fee
 
 
 LOTS = st.integers(EXACT, 2**62 - 1)
@@ -155,4 +155,4 @@ def test_planning_divides_large_lots_alike_in_both_drivers(lots: int, price: flo
 def test_fees_of_large_lots_are_alike_in_both_drivers(lots: int, price: float) -> None:
     """So dear that a last bit of the value is a cent of the fee."""
     costs = Costs(0.01, 0.0)
-    assert compiled_fee(lots, price, costs) == simulate_fill(1, lots, price, UNLIMITED, 1e300, costs, 100_000_000).fee
+    assert compiled_fee(lots, price, costs) == simulate_fill(1, lots, price, UNLIMITED, 1e300, costs, NO_LEVIES, 100_000_000).fee

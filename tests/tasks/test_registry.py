@@ -44,7 +44,7 @@ BAD = {
     "no_default": (GOOD.format(name="Bare").replace(" = 10", ""), "parameter level needs a default"),
     "bad_default": (GOOD.format(name="Text").replace(" = 10", " = 'ten'"), "parameter level must be a number, got 'ten'"),
     "bad_type": (GOOD.format(name="Listed").replace("[float,", "[list,"), "parameter level must be annotated as"),
-    "bad_exits": (GOOD.format(name="Guarded") + "\n    exits = 0.05\n", "exits must be Exits(...), got float"),
+    "bad_exits": (GOOD.format(name="Guarded") + "\n    exits = 0.05\n", "exits must be Exits"),
     "bad_lookback": (GOOD.format(name="Blind") + "\n    lookback = 0\n", "lookback must be a number of bars from 1, got 0"),
 }
 
