@@ -96,7 +96,7 @@ def simulate(
     timed = plan or schedule(history)
     columns = [joined([getattr(bars, name) for bars in history.bars]) for name in ("open", "high", "low", "close", "volume")]
     instruments = spec.instruments
-    arguments = (
+    arguments: tuple[Any, ...] = (
         timed.kind,
         timed.start.view(np.uint32),  # unsigned: compiled code need not look for negative places
         timed.bar.view(np.uint32),
