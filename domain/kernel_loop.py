@@ -79,21 +79,20 @@ def _compiled[F: Callable[..., Any]](function: F) -> F:
 
 
 @_compiled
+def _exits(row: Any) -> ExitRules:
+    return ExitRules(row.stop_loss, row.take_profit, row.trailing, row.exit_bars)
+
+
+@_compiled
 def _terms(row: Any, lots_per_unit: int, costs: Costs, levies: Levies, liquidity: Liquidity, margin: bool) -> Terms:  # noqa: FBT001
     """Return what holds for the fills of a symbol."""
     grid = Grid(row.ticks, row.ticks_below_one)
-    exits = ExitRules(row.stop_loss, row.take_profit, row.trailing, row.exit_bars)
-    return Terms(costs, levies, liquidity, lots_per_unit, grid, exits, not margin, row.shorting == Shorting.ALLOWED.value)
+    return Terms(costs, levies, liquidity, lots_per_unit, grid, _exits(row), not margin, row.shorting == Shorting.ALLOWED.value)
 
 
 @_compiled
 def _margin_table(row: Any) -> MarginTable:
     return MarginTable(row.initial, row.maintenance_long, row.maintenance_short, row.short_a_unit, row.low_price, row.low_a_unit)
-
-
-@_compiled
-def _exits(row: Any) -> ExitRules:
-    return ExitRules(row.stop_loss, row.take_profit, row.trailing, row.exit_bars)
 
 
 @_compiled
@@ -522,9 +521,8 @@ def loop(  # noqa: C901, PLR0912, PLR0915 - one loop over all state is what comp
                         if left > 0 and fill.lots > 0:
                             volume_limited += 1
                         if fill.cut_lots > 0:
-                            row = refusal_rows[refusals]
-                            row.bar, row.symbol, row.lots, row.breach = bar, s, fill.cut_lots, Breach.CASH.value
-                            row.value, row.bound = value_of(fill.cut_lots, fill.price, lots_per_unit[s]), cash
+                            value = value_of(fill.cut_lots, fill.price, lots_per_unit[s])
+                            _write_refusal(refusal_rows[refusals], bar, s, fill.cut_lots, Breach.CASH.value, value, cash)
                             refusals += 1
                         pending[s] = side * left
                         if left == 0:
@@ -676,9 +674,8 @@ def loop(  # noqa: C901, PLR0912, PLR0915 - one loop over all state is what comp
                     break
                 for s in range(symbols):
                     if pending[s] != 0 and (lots[s] >= 0) == (pending[s] > 0):
-                        row = refusal_rows[refusals]
-                        row.bar, row.symbol, row.lots, row.breach = member[begin], s, abs(pending[s]), Breach.MARGIN_CALL.value
-                        row.value, row.bound = 0.0, 0.0
+                        withdrawn = abs(pending[s])
+                        _write_refusal(refusal_rows[refusals], member[begin], s, withdrawn, Breach.MARGIN_CALL.value, 0.0, 0.0)
                         refusals += 1
                         pending[s] = 0
                         waiting -= 1
@@ -770,9 +767,7 @@ def loop(  # noqa: C901, PLR0912, PLR0915 - one loop over all state is what comp
                             entries += 1
                         deferred[s] = False
                     if order.breach != 0 and not (order.again and deferred[s]):
-                        row = refusal_rows[refusals]
-                        row.bar, row.symbol, row.lots, row.breach = bar, s, order.refused, order.breach
-                        row.value, row.bound = order.value, order.bound
+                        _write_refusal(refusal_rows[refusals], bar, s, order.refused, order.breach, order.value, order.bound)
                         refusals += 1
                         deferred[s] = order.again
         if scripted:
@@ -835,9 +830,7 @@ def loop(  # noqa: C901, PLR0912, PLR0915 - one loop over all state is what comp
                         )
                         plan = plan_wish(ordered, lots[s], own_buys, own_sells, price, rate, lots_per_unit[s], limits, account)
                         if plan.breach != 0:
-                            refused = refusal_rows[refusals]
-                            refused.bar, refused.symbol, refused.lots, refused.breach = bar, s, plan.refused, plan.breach
-                            refused.value, refused.bound = plan.value, plan.bound
+                            _write_refusal(refusal_rows[refusals], bar, s, plan.refused, plan.breach, plan.value, plan.bound)
                             refusals += 1
                         ordered = plan.lots
                         if ordered == 0:

@@ -14,7 +14,7 @@ from domain.rules.sizing import SizingRule
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from domain.market import Bar, Instrument
+    from domain.market import Bar
     from domain.rules.limits import Limits
     from domain.run import RunSpec
 
@@ -68,7 +68,7 @@ class Measuring:
         self._symbols = [instrument.symbol for instrument in spec.instruments]
         self._place = {symbol: place for place, symbol in enumerate(self._symbols)}
         self._past = {symbol: _Past() for symbol in self._symbols}
-        self._bars_a_year = {instrument.symbol: _bars_a_year(spec, instrument) for instrument in spec.instruments}
+        self._bars_a_year = {instrument.symbol: spec.bars_a_year(instrument) for instrument in spec.instruments}
         self._rate = rate
         self._by_parity = any(one.sizing.rule == SizingRule.RISK_PARITY for one in spec.assignments)
         count = len(self._symbols)
@@ -129,7 +129,3 @@ class Measuring:
         return lots_within_risk(
             self._windows, values, len(values), place, wanted, kept, price, lots_per_unit, equity, bound, self._scratch
         )
-
-
-def _bars_a_year(spec: RunSpec, instrument: Instrument) -> float:
-    return spec.bars_a_year(instrument)
