@@ -135,7 +135,9 @@ class PaperBroker:
                 order, event.time, bar, TapeRow(lots=fill.lots, point=bar.open, price=fill.price, fee=fill.fee, cut=fill.cut_lots)
             )
         if fill.cut_lots:
-            yield from _cut(engine, order, event.time, bar, fill.cut_lots, value_of(fill.cut_lots, fill.price, units), Breach.CASH)
+            yield OrderCancelled(event.time, order.order_id)
+            value = value_of(fill.cut_lots, fill.price, units)
+            yield _refused(engine, order, event.time, bar, fill.cut_lots, value, Breach.CASH)
 
     def _match_opening(self, engine: Engine, bar: Bar, side: Side, event: BarsOpened, out: list[JournalEvent]) -> None:
         rows, terms = rows_of(engine.resting[bar.symbol]), self._terms_for(bar, event.session)
@@ -190,8 +192,9 @@ class PaperBroker:
             if row.cut:
                 value = value_of(row.cut, row.price, self._terms[bar.symbol].lots_per_unit)
                 breach = Breach.CASH if order.side > 0 else Breach.SHORT_NOT_ALLOWED
-                for answer in _cut(engine, order, time, bar, row.cut, value, breach):
-                    self._tell(engine, answer, out)
+                if row.left == 0:
+                    self._tell(engine, OrderCancelled(time, order.order_id), out)
+                self._tell(engine, _refused(engine, order, time, bar, row.cut, value, breach), out)
         release(rows, 0, len(rows))
         for place, order in list(engine.resting.get(bar.symbol, {}).items()):
             left = rows[place]
@@ -255,8 +258,7 @@ def _filled(order: Order, time: int, bar: Bar, row: TapeRow) -> OrderFilled:
     )
 
 
-def _cut(engine: Engine, order: Order, time: int, bar: Bar, lots: int, value: float, breach: Breach) -> Iterator[Answer]:
-    """Yield the withdrawal of what cannot be paid, or is not there to be sold, and its refusal."""
-    yield OrderCancelled(time, order.order_id)
+def _refused(engine: Engine, order: Order, time: int, bar: Bar, lots: int, value: float, breach: Breach) -> OrderRefused:
+    """Return the refusal of lots that cannot be paid, or are not there to be sold."""
     bound = engine.portfolio.cash if breach is Breach.CASH else 0.0
-    yield OrderRefused(time, order.symbol, order.strategy, order.side, lots, breach.code, value, bound, bar.time)
+    return OrderRefused(time, order.symbol, order.strategy, order.side, lots, breach.code, value, bound, bar.time)
