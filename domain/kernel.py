@@ -15,15 +15,29 @@ import numpy as np
 
 from domain.adjustment import adjust_forward
 from domain.kernel_loop import ACCRUAL, COMPILED, DIVIDEND, PAYMENT, SPLIT, loop
-from domain.kernel_rows import ACTION, AMBIGUITY, FILL, LINE, ORDER, REFUSAL, TAPE, room, symbol_rows
+from domain.kernel_rows import (
+    AccountState,
+    ActionRow,
+    AmbiguityRow,
+    FillRow,
+    LineRow,
+    RefusalRow,
+    SymbolState,
+    filled,
+    fixed_rows,
+    records,
+    room,
+)
 from domain.liquidity import liquidity
 from domain.regulation import regulatory_rows
 from domain.rules.accounting import whole_lots
-from domain.rules.book import NO_PARENT
+from domain.rules.book import RestingOrder
 from domain.rules.costs import Costs
 from domain.rules.exits import PROTECTIVE
 from domain.rules.limits import Limits
+from domain.rules.matching import TapeRow
 from domain.rules.rule import RULES
+from domain.rules.sizing import SizingRule
 from domain.rules.ticks import limit_on_tick, stop_on_tick
 from domain.run import NO_LIMITS, RunSpec
 from domain.sessions import instants, session_dates, session_ends
@@ -35,6 +49,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from domain.kernel_rows import Rows
     from domain.market import Instrument
 
 _ROWS_AT_FIRST, _BARS_A_ROW = 4096, 16  # room for fills and refusals: a run seldom trades on more than one bar in 16
@@ -64,10 +79,10 @@ def _bind_cache_to_rules(compiled: Any) -> None:
 class KernelResult:
     """What a run did.
 
-    ``fills`` are records of ``kernel_rows.FILL``, ``refusals`` of ``REFUSAL``, ``ambiguous`` of ``AMBIGUITY``; their ``bar`` is its
-    number. One ``equity`` and ``cash`` for each group of bars that closed together, dated by ``Schedule.closing_bars``.
-    ``held_bars`` counts bars that hold at their close, ``volume_limited`` fills that volume cut short; ``borrow_fees`` is the money
-    paid for borrowed shares.
+    ``fills`` are records of ``kernel_rows.FillRow``, ``refusals`` of ``RefusalRow``, ``ambiguous`` of ``AmbiguityRow``; their
+    ``bar`` is its number. One ``equity`` and ``cash`` for each group of bars that closed together, dated by
+    ``Schedule.closing_bars``. ``held_bars`` counts bars that hold at their close, ``volume_limited`` fills that volume cut short;
+    ``borrow_fees`` is the money paid for borrowed shares.
     """
 
     fills: NDArray[Any]
@@ -96,6 +111,9 @@ def simulate(
     timed = plan or schedule(history)
     columns = [joined([getattr(bars, name) for bars in history.bars]) for name in ("open", "high", "low", "close", "volume")]
     instruments = spec.instruments
+    closings = int(np.count_nonzero(timed.kind == CLOSE))
+    alternates = bool(np.all(timed.kind[1::2] == CLOSE)) and len(timed.kind) == 2 * len(timed.symbol)
+    resting = spec.has_exits or bool(script)
     arguments: tuple[Any, ...] = (
         timed.kind,
         timed.start.view(np.uint32),  # unsigned: compiled code need not look for negative places
@@ -105,47 +123,52 @@ def simulate(
         *columns,
         joined(targets),
         *_action_columns(history, len(timed.symbol)),
-        np.array([assignment.sizing.rule for assignment in spec.assignments], np.int64),
-        np.array([assignment.sizing.value for assignment in spec.assignments], np.float64),
-        np.array([instrument.lots_per_unit for instrument in instruments], np.int64),
-        np.array([spec.volume_share(instrument) for instrument in instruments], np.float64),
-        symbol_rows(spec, [len(bars) for bars in history.bars]),
+        fixed_rows(spec, [len(bars) for bars in history.bars]),
         *_signal_columns(spec, history, timed),
         _liquidity(spec, history),
         *_fee_columns(spec),
-        float(spec.initial_cash),
         Costs(*map(float, spec.costs)),
         Limits(*map(float, spec.limits or NO_LIMITS)),
         spec.limits is not None,
         spec.margin,
-        spec.has_exits or bool(script),
+        resting,
         spec.is_measured,
-        len(instruments) == 1 and bool(np.all(timed.kind[1::2] == CLOSE)) and len(timed.kind) == 2 * len(timed.symbol),
+        any(assignment.sizing.rule == SizingRule.RISK_PARITY.value for assignment in spec.assignments),
+        len(instruments) == 1 and alternates,
         spec.path.value,
-        int(np.count_nonzero(timed.kind == CLOSE)),
         *_lines(spec, history, timed, script or {}),
     )
     capacity = _ROWS_AT_FIRST + len(timed.symbol) // _BARS_A_ROW + 20 * len(instruments)
-    resting = spec.has_exits or bool(script)
     slots = PROTECTIVE + (PLACES_AT_FIRST if script else 0)
     while True:
-        tape = 4 * slots + 4
-        orders = slots * len(instruments) if resting else 1
-        rows = [room(capacity, FILL), room(capacity, REFUSAL), room(capacity if resting else 1, AMBIGUITY)]
-        waiting = [room(orders, ORDER), room(slots, ORDER), room(tape, TAPE), room(tape, TAPE)]
-        for resting_orders in waiting[:2]:
-            resting_orders["parent"] = NO_PARENT
-        *result, crowded, complete = loop(*arguments, *waiting, *rows)
-        if complete:
-            return KernelResult(*result)
-        slots *= 4 if crowded else 1
+        account = room(1, AccountState)[0]
+        account.cash = account.equity = float(spec.initial_cash)
+        equity, cash = np.empty(closings), np.empty(closings)
+        tape, orders = 4 * slots + 4, slots * len(instruments) if resting else 1
+        made = room(capacity, FillRow), room(capacity, RefusalRow), room(capacity if resting else 1, AmbiguityRow)
+        waiting = room(orders, RestingOrder), room(slots, RestingOrder), room(tape, TapeRow), room(tape, TapeRow)
+        written = equity, cash, account, room(len(instruments), SymbolState), *waiting, *made
+        if loop(*(*arguments, *written)):
+            break
+        slots *= 4 if account.crowded else 1
         capacity *= 8  # the run is the same every time, so one that fills more rows than it has room for starts over
+    return KernelResult(
+        records(made[0], account.fills, FillRow),
+        records(made[1], account.refusals, RefusalRow),
+        records(made[2], account.ambiguous, AmbiguityRow),
+        equity,
+        cash,
+        int(account.held_bars),
+        int(account.volume_limited),
+        bool(account.drawdown_breached),
+        float(account.borrowed),
+    )
 
 
-def _lines(spec: RunSpec, history: History, timed: Schedule, script: Script) -> tuple[NDArray[Any], ...]:
-    """Return the first line of each bar's orders (-1 none), all lines as records of ``LINE``, and which bars end their session."""
+def _lines(spec: RunSpec, history: History, timed: Schedule, script: Script) -> tuple[Any, ...]:
+    """Return the first line of each bar's orders (-1 none), all lines, and which bars end their session."""
     if not script:
-        return np.empty(0, np.int64), room(0, LINE), np.empty(0, np.bool_)
+        return np.empty(0, np.int64), room(0, LineRow), np.empty(0, np.bool_)
     first = np.full(len(timed.symbol), -1, np.int64)
     lines: list[tuple[Any, ...]] = []
     for bar in sorted(script):
@@ -159,7 +182,7 @@ def _lines(spec: RunSpec, history: History, timed: Schedule, script: Script) -> 
         == session_ends(session_dates(bars.time, history.timeframe, one.calendar), one.calendar)
         for one, bars in zip(history.instruments, history.bars, strict=True)
     ]
-    return first, np.array(lines, LINE).view(np.recarray), joined(ends)
+    return first, filled(lines, LineRow), joined(ends)
 
 
 def _of_wish(
@@ -201,8 +224,8 @@ def _fee_columns(spec: RunSpec) -> tuple[NDArray[Any], ...]:
     return tuple(regulatory_rows())
 
 
-def _action_columns(history: History, bars: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return the first corporate action of each bar (-1 none), and all of them as records of ``ACTION``."""
+def _action_columns(history: History, bars: int) -> tuple[NDArray[Any], Rows]:
+    """Return the first corporate action of each bar (-1 none), and all of them."""
     effective = actions_by_bar(history)
     first = np.full(bars if effective else 1, -1, np.int64)
     rows: list[tuple[int, float, int, int]] = []
@@ -216,7 +239,7 @@ def _action_columns(history: History, bars: int) -> tuple[NDArray[Any], NDArray[
             key = accounts.setdefault((action.symbol, action.ex_date), len(accounts))
             following = len(rows) + 1 if place < len(known) - 1 else -1
             rows.append((kind, action.value, key, following))
-    return first, np.array(rows, ACTION).view(np.recarray)
+    return first, filled(rows, ActionRow)
 
 
 for _function in COMPILED:

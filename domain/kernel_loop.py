@@ -1,4 +1,8 @@
-"""The compiled loop of the kernel: which rule is asked when. No rule of trading stands here."""
+"""The compiled loop of the kernel: which rule is asked when. No rule of trading stands here.
+
+State lives in records (``domain.kernel_rows``), which compiled functions take by reference; columns of bars stay arrays, and what
+is needed of a bar is passed by value: so a call costs next to nothing, and every function stays small.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +29,7 @@ from domain.rules.costs import Costs, Levies, Liquidity, cost_rate
 from domain.rules.exits import PROTECTIVE, ExitRules, Grid, opens, target_after_exit, time_is_up, trailing_price
 from domain.rules.fills import OrderType, Reason, simulate_market_fill, volume_allowance
 from domain.rules.limits import (
+    Barred,
     Breach,
     Exposure,
     Limits,
@@ -60,39 +65,81 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from domain.kernel_rows import Rows
+
 for _function in RULES:
-    register_jitable(_function)
+    register_jitable(no_cfunc_wrapper=True)(_function)
 
 SPLIT, DIVIDEND, ACCRUAL, PAYMENT = 0, 1, 2, 3
 TRAILING_STOP: Final = OrderType.TRAILING_STOP.value
 _SELL: Final = Side.SELL.value
 _BUY: Final = Side.BUY.value
+_LINES_A_BAR: Final = 64
 COMPILED: Final[list[Any]] = []
 """Every function that is compiled and cached here: each cache has to know the rules it was compiled from."""
 
 
 def _compiled[F: Callable[..., Any]](function: F) -> F:
-    """Compile ``function`` when it is called first, and cache it."""
-    made = numba.njit(cache=True, error_model="numpy")(function)
+    """Compile ``function`` when it is called first, and cache it; what Python does not call needs no way in from there."""
+    inside = function.__name__.startswith("_")
+    made = numba.njit(cache=True, error_model="numpy", no_cpython_wrapper=inside, no_cfunc_wrapper=True)(function)
     COMPILED.append(made)
     return made  # type: ignore[no-any-return]  # numba has no types
 
 
-@_compiled
-def _exits(row: Any) -> ExitRules:
-    return ExitRules(row.stop_loss, row.take_profit, row.trailing, row.exit_bars)
+# What holds for a symbol
 
 
 @_compiled
-def _terms(row: Any, lots_per_unit: int, costs: Costs, levies: Levies, liquidity: Liquidity, margin: bool) -> Terms:  # noqa: FBT001
-    """Return what holds for the fills of a symbol."""
-    grid = Grid(row.ticks, row.ticks_below_one)
-    return Terms(costs, levies, liquidity, lots_per_unit, grid, _exits(row), not margin, row.shorting == Shorting.ALLOWED.value)
+def _exits(fixed: Any) -> ExitRules:
+    return ExitRules(fixed.stop_loss, fixed.take_profit, fixed.trailing, fixed.exit_bars)
 
 
 @_compiled
-def _margin_table(row: Any) -> MarginTable:
-    return MarginTable(row.initial, row.maintenance_long, row.maintenance_short, row.short_a_unit, row.low_price, row.low_a_unit)
+def _grid(fixed: Any) -> Grid:
+    return Grid(fixed.ticks, fixed.ticks_below_one)
+
+
+@_compiled
+def _margin_table(fixed: Any) -> MarginTable:
+    return MarginTable(
+        fixed.initial, fixed.maintenance_long, fixed.maintenance_short, fixed.short_a_unit, fixed.low_price, fixed.low_a_unit
+    )
+
+
+@_compiled
+def _position(state: Any) -> Position:
+    return Position(state.lots, state.average, state.realised)
+
+
+@_compiled
+def _update_levies(
+    account: Any,
+    since: NDArray[np.int64],
+    sec_rate: NDArray[np.float64],
+    taf_rate: NDArray[np.float64],
+    taf_cap: NDArray[np.float64],
+    session: int,
+) -> None:
+    """Take what regulators charge in a session as what is in force."""
+    account.levied_session = session
+    row = row_in_force(since, session)
+    account.sec_rate = account.taf_rate = account.taf_cap = 0.0
+    if row >= 0:
+        account.sec_rate, account.taf_rate, account.taf_cap = sec_rate[row], taf_rate[row], taf_cap[row]
+
+
+@_compiled
+def _terms(account: Any, fixed: Any, costs: Costs, flow: Liquidity, margin: bool) -> Terms:  # noqa: FBT001 - as ``loop``
+    """Return what holds for the fills of a symbol in a bar."""
+    levies = Levies(0.0, 0.0, 0.0)
+    if fixed.levied != 0:
+        levies = Levies(account.sec_rate, account.taf_rate, account.taf_cap)
+    shorts = fixed.shorting == Shorting.ALLOWED.value
+    return Terms(costs, levies, flow, fixed.lots_per_unit, _grid(fixed), _exits(fixed), not margin, shorts)
+
+
+# Fills
 
 
 @_compiled
@@ -106,217 +153,508 @@ def _write_refusal(row: Any, bar: int, symbol: int, lots: int, breach: int, valu
 
 
 @_compiled
-def _levies(since: Any, sec_rate: Any, taf_rate: Any, taf_cap: Any, session: int) -> Levies:
-    """Return what regulators take of sales in a session."""
-    row = row_in_force(since, session)
-    if row < 0:
-        return Levies(0.0, 0.0, 0.0)
-    return Levies(sec_rate[row], taf_rate[row], taf_cap[row])
+def _fill_target(
+    account: Any,
+    state: Any,
+    terms: Terms,
+    side: int,
+    bar: int,
+    s: int,
+    point: float,
+    allowed: int,
+    fill_row: Any,
+    refusal_row: Any,
+) -> int:
+    """Fill the target order of a symbol at an opening, as far as it can, and return the lots."""
+    wanted, units = abs(state.pending), terms.lots_per_unit
+    cash = account.cash if terms.cash_account else np.inf
+    fill = simulate_market_fill(side, wanted, point, allowed, cash, terms.costs, terms.levies, terms.liquidity, units)
+    left = wanted - fill.lots - fill.cut_lots
+    if fill.lots > 0:
+        booking = apply_fill(_position(state), side, fill.lots, fill.price, fill.fee, units)
+        if opens(state.lots, booking.position.lots):
+            state.bars_held = 0
+        state.lots, state.average, state.realised = booking.position
+        account.cash += booking.cash
+        _write_fill(fill_row, bar, side, fill.lots, fill.price, fill.fee, state.pending_reason)
+        account.fills += 1
+        if left > 0:
+            account.volume_limited += 1
+    if fill.cut_lots > 0:
+        value = value_of(fill.cut_lots, fill.price, units)
+        _write_refusal(refusal_row, bar, s, fill.cut_lots, Breach.CASH.value, value, account.cash)
+        account.refusals += 1
+    state.pending = side * left
+    if left == 0:
+        account.waiting -= 1
+    return fill.lots
 
 
 @_compiled
-def _take_tape(
-    tape: Any,
+def _settle(account: Any, state: Any, book: Rows, base: int, slots: int) -> None:
+    """Count the resting orders of a symbol anew, and find where they can act."""
+    now = open_orders(book, base, base + slots)
+    account.waiting += now - state.live
+    state.live = now
+    state.lowest, state.highest = alert_band(book, base, base + slots)
+
+
+@_compiled
+def _take(
+    account: Any,
+    state: Any,
+    trading: Trading,
+    tape: Rows,
+    book: Rows,
     base: int,
-    count: int,
+    slots: int,
     bar: int,
     s: int,
     lots_per_unit: int,
-    fill_rows: Any,
-    fills: int,
-    refusal_rows: Any,
-    refusals: int,
-    pending: Any,
-    bars_held: Any,
-    held_before: int,
-) -> tuple[int, int, int, int]:
-    """Write the fills of resting orders to the ledger, and let those of protective ones shrink the symbol's target order.
-
-    Returns the counts of fills and refusals, how many target orders are gone, and how many fills the volume cut short.
-    """
-    gone, cut_short = 0, 0
-    held = held_before
-    for index in range(count):
+    fill_rows: Rows,
+    refusal_rows: Rows,
+) -> None:
+    """Book what resting orders did: position and cash, the ledger, and the target order that protective fills shrink."""
+    held = state.lots
+    for index in range(trading.fills):
         row = tape[index]
         if row.lots > 0:
-            _write_fill(fill_rows[fills], bar, row.side, row.lots, row.price, row.fee, row.reason)
-            fills += 1
+            _write_fill(fill_rows[account.fills], bar, row.side, row.lots, row.price, row.fee, row.reason)
+            account.fills += 1
             if row.left > 0:
-                cut_short += 1
+                account.volume_limited += 1
             after = held + row.side * row.lots
             if opens(held, after):
-                bars_held[s] = 0
+                state.bars_held = 0
             held = after
-            if row.slot - base < PROTECTIVE and pending[s] != 0:
-                pending[s] = target_after_exit(pending[s], row.side, row.lots)
-                if pending[s] == 0:
-                    gone += 1
+            if row.slot - base < PROTECTIVE and state.pending != 0:
+                state.pending = target_after_exit(state.pending, row.side, row.lots)
+                if state.pending == 0:
+                    account.waiting -= 1
         if row.cut > 0:
             breach = Breach.CASH.value if row.side > 0 else Breach.SHORT_NOT_ALLOWED.value
             bound = row.cash if row.side > 0 else 0.0
             value = value_of(row.cut, row.price, lots_per_unit)
-            _write_refusal(refusal_rows[refusals], bar, s, row.cut, breach, value, bound)
-            refusals += 1
-    return fills, refusals, gone, cut_short
+            _write_refusal(refusal_rows[account.refusals], bar, s, row.cut, breach, value, bound)
+            account.refusals += 1
+    state.lots, state.average, state.realised = trading.position
+    account.cash, state.allowance = trading.cash, trading.allowance
+    _settle(account, state, book, base, slots)
 
 
 @_compiled
 def _apply_actions(
+    account: Any,
+    state: Any,
+    actions: Rows,
     action: int,
-    s: int,
-    bar: int,
-    open_: Any,
-    actions: Any,
-    lots: Any,
-    average: Any,
-    realised: Any,
-    mark: Any,
-    before: Any,
-    receivable: Any,
-    pending: Any,
+    point: float,
     lots_per_unit: int,
-    resting: bool,  # noqa: FBT001 - compiled functions take no keyword-only arguments
-    book: Any,
+    receivable: NDArray[np.float64],
+    book: Rows,
     base: int,
     slots: int,
-    cash: float,
-) -> float:
-    """Apply the corporate actions of a bar to one symbol, one after the other, and return the cash after them."""
+) -> None:
+    """Apply the corporate actions of a bar that opens at ``point`` to its symbol, one after the other."""
     while action >= 0:
         row = actions[action]
         if row.kind == SPLIT:
-            split = apply_split(Position(lots[s], average[s], realised[s]), row.value, open_[bar], lots_per_unit)
-            lots[s], average[s], realised[s] = split.position
-            cash += split.cash
-            mark[s] /= row.value
-            before[s] /= row.value
-            if pending[s] != 0:
-                sign = 1 if pending[s] > 0 else -1
-                pending[s] = sign * split_lots(abs(pending[s]), row.value)
-            if resting:
+            split = apply_split(_position(state), row.value, point, lots_per_unit)
+            state.lots, state.average, state.realised = split.position
+            account.cash += split.cash
+            state.mark /= row.value
+            state.before /= row.value
+            if state.pending != 0:
+                sign = 1 if state.pending > 0 else -1
+                state.pending = sign * split_lots(abs(state.pending), row.value)
+                if state.pending == 0:
+                    account.waiting -= 1
+            if slots > 0:
                 split_orders(book, base, base + slots, row.value)
+                _settle(account, state, book, base, slots)
         elif row.kind == PAYMENT:
-            cash += receivable[row.key]
+            account.cash += receivable[row.key]
             receivable[row.key] = 0.0
-        elif lots[s] != 0:
-            paid = dividend_cash(lots[s], row.value, lots_per_unit)
+        elif state.lots != 0:
+            paid = dividend_cash(state.lots, row.value, lots_per_unit)
             if row.kind == ACCRUAL:
                 receivable[row.key] = paid
             else:
-                cash += paid
+                account.cash += paid
         action = row.following
-    return cash
+
+
+# The rest of the account, as a decision sees it
 
 
 @_compiled
-def _windows(closes: Any, symbols: Any, last_bar: Any, windows: Any, known: Any) -> None:
-    """Write the last 60 returns of every symbol."""
-    for s in range(len(last_bar)):
-        known[s] = last_bar[s] >= 0 and window(closes, symbols[s].first_bar, last_bar[s] + 1, windows[s])
+def _active(states: Rows, active: NDArray[np.int64]) -> int:
+    """Write the symbols that hold, have orders, or are to decide, in their order, and return how many they are."""
+    count = 0
+    for s in range(len(states)):
+        state = states[s]
+        if state.lots != 0 or state.pending != 0 or state.live != 0 or state.due != 0:
+            active[count] = s
+            count += 1
+    return count
 
 
 @_compiled
-def _maintenance(lots: Any, mark: Any, lots_per_unit: Any, symbols: Any) -> float:
-    """Return the equity that all positions ask for."""
-    required = 0.0
-    for s in range(len(lots)):
-        if lots[s] != 0:
-            required += maintenance_margin(lots[s], mark[s], lots_per_unit[s], _margin_table(symbols[s]))
-    return required
-
-
-@_compiled
-def _open_lots(o: int, pending: Any, live: Any, book: Any, slots: int) -> tuple[int, int]:
+def _open_lots(state: Any, book: Rows, base: int, slots: int) -> tuple[int, int]:
     """Return the lots that a symbol's orders may still buy and sell, exits by protective orders aside."""
     buys, sells = 0, 0
-    if live[o] > 0 and slots > PROTECTIVE:
-        buys, sells = open_entries(book, o * slots, (o + 1) * slots, NO_GROUP)
-    if pending[o] > 0:
-        buys += pending[o]
+    if state.live > 0 and slots > PROTECTIVE:
+        buys, sells = open_entries(book, base, base + slots, NO_GROUP)
+    if state.pending > 0:
+        buys += state.pending
     else:
-        sells -= pending[o]
+        sells -= state.pending
     return buys, sells
 
 
 @_compiled
 def _exposure(
-    s: int,
-    cash: float,
-    rate: float,
-    lots: Any,
-    mark: Any,
-    pending: Any,
-    lots_per_unit: Any,
-    symbols: Any,
-    live: Any,
-    book: Any,
-    slots: int,
+    s: int, cash: float, rate: float, states: Rows, fixed: Rows, active: NDArray[np.int64], count: int, book: Rows, slots: int
 ) -> Exposure:
-    """Return what the other symbols hold and may come to hold."""
+    """Return what the other symbols hold and may come to hold; ``active`` are the first ``count`` that can matter."""
     exposure = Exposure(cash, 0.0, 0.0, 0.0, 0.0, 0.0)
-    for o in range(len(lots)):
-        if o == s or (lots[o] == 0 and pending[o] == 0 and live[o] == 0):
+    for index in range(count):
+        o = active[index]
+        state = states[o]
+        if o == s or (state.lots == 0 and state.pending == 0 and state.live == 0):
             continue
-        buys, sells = _open_lots(o, pending, live, book, slots)
-        price = mark[o]
-        exposure = add_exposure(exposure, lots[o], buys, sells, price, price * (1.0 + rate), lots_per_unit[o], symbols[o].initial)
+        buys, sells = _open_lots(state, book, o * slots, slots)
+        price, units, initial = state.mark, fixed[o].lots_per_unit, fixed[o].initial
+        exposure = add_exposure(exposure, state.lots, buys, sells, price, price * (1.0 + rate), units, initial)
     return exposure
 
 
 @_compiled
-def _values(s: int, lots: Any, mark: Any, pending: Any, lots_per_unit: Any, values: Any, live: Any, book: Any, slots: int) -> None:
-    """Write the signed value of every other symbol at the worst of its open orders."""
-    for o in range(len(lots)):
-        buys, sells = _open_lots(o, pending, live, book, slots)
-        values[o] = 0.0 if o == s else worst_value(lots[o], buys, sells, mark[o], lots_per_unit[o])
+def _measure(
+    s: int,
+    wanted: int,
+    base: int,
+    price: float,
+    equity: float,
+    limits: Limits,
+    states: Rows,
+    fixed: Rows,
+    book: Rows,
+    slots: int,
+    windows: NDArray[np.float64],
+    known: NDArray[np.bool_],
+    values: NDArray[np.float64],
+    scratch: NDArray[np.float64],
+) -> tuple[float, int, float]:
+    """Return the value of the symbol's cluster, and the lots and the risk that the value at risk allows ``wanted``."""
+    symbols = len(states)
+    for o in range(symbols):
+        buys, sells = _open_lots(states[o], book, o * slots, slots)
+        values[o] = 0.0 if o == s else worst_value(states[o].lots, buys, sells, states[o].mark, fixed[o].lots_per_unit)
+    cluster, risk_lots, risk = 0.0, wanted, 0.0
+    if limits.max_cluster_exposure < np.inf:
+        cluster = cluster_value(windows, known, values, symbols, s, limits.cluster_correlation)
+    if limits.max_value_at_risk < np.inf:
+        units, bound = fixed[s].lots_per_unit, limits.max_value_at_risk
+        kept = kept_lots(wanted, base)
+        risk_lots, risk = lots_within_risk(windows, values, symbols, s, wanted, kept, price, units, equity, bound, scratch)
+    return cluster, risk_lots, risk
+
+
+@_compiled
+def _windows(
+    closes: NDArray[np.float64], states: Rows, fixed: Rows, windows: NDArray[np.float64], known: NDArray[np.bool_]
+) -> None:
+    """Write the last 60 returns of every symbol."""
+    for s in range(len(states)):
+        last = states[s].last_bar
+        known[s] = last >= 0 and window(closes, fixed[s].first_bar, last + 1, windows[s])
+
+
+@_compiled
+def _maintenance(states: Rows, fixed: Rows) -> float:
+    """Return the equity that all positions ask for."""
+    required = 0.0
+    for s in range(len(states)):
+        if states[s].lots != 0:
+            required += maintenance_margin(states[s].lots, states[s].mark, fixed[s].lots_per_unit, _margin_table(fixed[s]))
+    return required
+
+
+# The close
+
+
+@_compiled
+def _end_trip(state: Any, opened: float, rate: float) -> None:
+    """Let a signal of the bar before open and end round trips at the open of this one."""
+    state.trip_due = 0
+    if state.trip_side != 0:
+        gained = round_trip(state.trip_side, state.trip_entry, opened, rate)
+        trips = add_trip(Trips(state.trip_count, state.trip_mean, state.trip_squares), gained)
+        state.trip_count, state.trip_mean, state.trip_squares = trips
+    state.trip_side = 1 if state.standing > 0.0 else (-1 if state.standing < 0.0 else 0)
+    state.trip_entry = opened
+
+
+@_compiled
+def _is_due(
+    account: Any,
+    state: Any,
+    fixed: Any,
+    target: float,
+    month: int,
+    measured: bool,  # noqa: FBT001
+    resting: bool,  # noqa: FBT001
+) -> bool:
+    """Take a symbol's target where it changed, and order a position out whose time is up.
+
+    Returns whether the symbol is to be sized and ordered; the order that this replaces is withdrawn.
+    """
+    resized = False
+    if measured:
+        turned = state.last_month != month and state.last_month != -1  # noqa: PLR1714 - numba compares numbers faster than tuples
+        resized = turned and fixed.sizing_rule == SizingRule.RISK_PARITY.value and state.standing != 0.0
+        state.last_month = month
+    if target == target and target != state.standing:  # noqa: PLR0124 - not NaN
+        state.standing = target
+        state.deferred = 0
+        if measured:
+            side = 1 if target > 0.0 else (-1 if target < 0.0 else 0)
+            state.trip_due = 1 if side != state.trip_side else 0
+    elif resting and state.lots != 0 and state.pending != -state.lots and time_is_up(state.bars_held, _exits(fixed)):
+        if state.pending == 0:
+            account.waiting += 1
+        state.pending, state.pending_reason = -state.lots, Reason.TIME_EXIT.value
+        state.deferred = 0
+        return False
+    elif state.deferred == 0 and not resized:
+        return False
+    if state.pending != 0:
+        state.pending = 0
+        account.waiting -= 1
+    return True
+
+
+@_compiled
+def _size(
+    state: Any,
+    fixed: Any,
+    equity: float,
+    rate: float,
+    symbols: int,
+    measured: bool,  # noqa: FBT001
+    returns: NDArray[np.float64],
+    parity: float,
+) -> None:
+    """Write the lots that a symbol's standing target asks for; ``returns`` are its last 60, used where something is measured."""
+    sizing = Sizing(fixed.sizing_rule, fixed.sizing_value)
+    weight = fixed.stop_loss
+    if measured:
+        spread = annual_volatility(returns, RETURNS, fixed.bars_a_year)
+        trips = Trips(state.trip_count, state.trip_mean, state.trip_squares)
+        weight = weight_of(sizing, fixed.stop_loss, spread, trips, parity, symbols)
+    wanted = size(sizing, state.standing, equity, state.mark, rate, fixed.lots_per_unit, weight)
+    state.wanted_lots, state.wanted_units = wanted.lots, wanted.units
+    state.wanted_missing = 1 if wanted.missing else 0
+
+
+@_compiled
+def _order(account: Any, state: Any, fixed: Any, rate: float, limits: Limits, known: Account, bar: int, s: int, row: Any) -> None:
+    """Plan the order that takes a symbol to the lots it wants; what is refused goes to ``row``."""
+    wanted = Size(state.wanted_lots, state.wanted_units, state.wanted_missing != 0)
+    order = plan_order(wanted, state.lots, state.mark, rate, fixed.lots_per_unit, limits, known)
+    if order.lots != 0:
+        state.pending, state.pending_reason = order.lots, Reason.TARGET.value
+        account.waiting += 1
+        if enters(state.lots, order.lots):
+            account.entries += 1
+        state.deferred = 0
+    if order.breach != 0 and not (order.again and state.deferred != 0):
+        _write_refusal(row, bar, s, order.refused, order.breach, order.value, order.bound)
+        account.refusals += 1
+        state.deferred = 1 if order.again else 0
+
+
+# Orders of a strategy's own
+
+
+@_compiled
+def _cancel_tag(book: Rows, base: int, slots: int, tag: int) -> None:
+    """Withdraw the strategy's orders of a tag."""
+    for slot in range(base + PROTECTIVE, base + slots):
+        if book[slot].tag == tag and (book[slot].lots > 0 or book[slot].parent != NO_PARENT):
+            book[slot].lots = 0
+            book[slot].parent = NO_PARENT
+    release(book, base, base + slots)
+
+
+@_compiled
+def _place_line(order: Any, row: Any, lots: int, parent: int, mark: float, grid: Grid) -> None:
+    """Write an order of a strategy's own to its place; a child waits there without lots for its parent's fills."""
+    order.side, order.lots, order.kind = row.side, lots, row.kind
+    order.limit, order.stop, order.trail, order.watermark = row.limit, row.stop, row.trail, mark
+    order.force, order.group, order.reason, order.tag = row.force, row.group, Reason.TARGET.value, row.tag
+    order.parent = parent
+    if row.kind == TRAILING_STOP and not row.is_child:
+        order.stop = trailing_price(row.side, mark, row.trail, grid)
+
+
+@_compiled
+def _place_lines(  # noqa: C901 - a line is a withdrawal, a child or an order
+    account: Any,
+    states: Rows,
+    fixed: Rows,
+    s: int,
+    bar: int,
+    line: int,
+    lines: Rows,
+    rate: float,
+    limits: Limits,
+    barred: Barred,
+    book: Rows,
+    slots: int,
+    refusal_rows: Rows,
+    active: NDArray[np.int64],
+    measured: bool,  # noqa: FBT001
+    windows: NDArray[np.float64],
+    known: NDArray[np.bool_],
+    values: NDArray[np.float64],
+    scratch: NDArray[np.float64],
+) -> None:
+    """Plan, place and withdraw the orders that a strategy gave at the close of a bar."""
+    state, own, base, parent = states[s], fixed[s], s * slots, NO_PARENT
+    count = _active(states, active)
+    while line >= 0:
+        row = lines[line]
+        line = row.following
+        if row.cancels:
+            _cancel_tag(book, base, slots, row.tag)
+            continue
+        lots = 0
+        if row.is_child:
+            if parent == NO_PARENT:
+                continue
+        else:
+            parent = NO_PARENT
+            ordered = row.side * row.lots
+            buys, sells = open_entries(book, base, base + slots, row.group)
+            price = price_of_wish(row.limit, row.stop, state.mark)
+            exposure = _exposure(s, account.cash, rate, states, fixed, active, count, book, slots)
+            reserved = reserved_money(book, base, base + slots, row.group, state.mark, rate, own.lots_per_unit)
+            cluster, risk_lots, risk = 0.0, ordered, 0.0
+            held = state.lots + buys if ordered > 0 else state.lots - sells
+            if measured:
+                cluster, risk_lots, risk = _measure(
+                    s,
+                    held + ordered,
+                    held,
+                    price,
+                    account.equity,
+                    limits,
+                    states,
+                    fixed,
+                    book,
+                    slots,
+                    windows,
+                    known,
+                    values,
+                    scratch,
+                )
+            barring = barred_symbol(barred, limits, account.entries, price, state.mark)
+            rest = Account(
+                account.equity, reserve(exposure, reserved), cluster, barring, own.shorting, own.initial, risk_lots, risk
+            )
+            plan = plan_wish(ordered, state.lots, buys, sells, price, rate, own.lots_per_unit, limits, rest)
+            if plan.breach != 0:
+                _write_refusal(refusal_rows[account.refusals], bar, s, plan.refused, plan.breach, plan.value, plan.bound)
+                account.refusals += 1
+            lots = abs(plan.lots)
+            if lots == 0:
+                continue
+            if enters(state.lots, plan.lots):
+                account.entries += 1
+        slot = free_place(book, base, base + slots)
+        if slot == base + slots:
+            account.crowded = 1
+            return
+        _place_line(book[slot], row, lots, parent, state.mark, _grid(own))
+        if not row.is_child:
+            parent = slot
+    _settle(account, state, book, base, slots)
+
+
+# Margin
+
+
+@_compiled
+def _call_margin(account: Any, states: Rows, bar: int, book: Rows, slots: int, refusal_rows: Rows) -> None:
+    """Withdraw every entry that waits, on a margin call."""
+    for s in range(len(states)):
+        state = states[s]
+        if state.pending != 0 and (state.lots >= 0) == (state.pending > 0):
+            row, withdrawn = refusal_rows[account.refusals], abs(state.pending)
+            _write_refusal(row, bar, s, withdrawn, Breach.MARGIN_CALL.value, 0.0, 0.0)
+            account.refusals += 1
+            account.waiting -= 1
+            state.pending = 0
+            state.deferred = 1
+        if state.live > 0 and slots > PROTECTIVE:
+            withdraw_entries(book, s * slots, (s + 1) * slots, state.lots)
+            _settle(account, state, book, s * slots, slots)
+
+
+# Stretches without a decision
 
 
 @_compiled
 def _pass_quietly(
     first: int,
-    close: Any,
-    target: Any,
-    session_of: Any,
-    equity_curve: Any,
-    cash_curve: Any,
-    state: Watch,
+    close: NDArray[np.float64],
+    target: NDArray[np.float64],
+    session_of: NDArray[np.int64],
+    equity_curve: NDArray[np.float64],
+    cash_curve: NDArray[np.float64],
+    watched: Watch,
     limits: Limits,
     limited: bool,  # noqa: FBT001
-    lots: int,
-    standing: float,
-    before: float,
-    mark: float,
-    equity: float,
-    cash: float,
+    account: Any,
+    state: Any,
     lots_per_unit: int,
-) -> tuple[int, Watch, float, float, float]:
+) -> tuple[int, Watch]:
     """Mark one symbol from bar ``first`` on, as long as no target changes and nothing waits; return the first bar not taken.
 
-    With it the watch and the last marks: the same as bar by bar, without the questions that have no answer here.
+    With it the watch: the same as bar by bar, without the questions that have no answer here.
     """
-    bar, bars = first, len(close)
+    bar, bars, standing = first, len(close), state.standing
     while bar < bars and not (target[bar] == target[bar] and target[bar] != standing):
         bar += 1
-    units = float(lots) / lots_per_unit
+    if bar == first:
+        return bar, watched
+    cash, units = account.cash, float(state.lots) / lots_per_unit
     for passed in range(first, bar):
         equity_curve[passed] = cash + units * close[passed]
         cash_curve[passed] = cash
-    if lots == 0:
+    if state.lots == 0:
         for passed in range(first, bar):
             equity_curve[passed] = cash
-    if bar == first:
-        return bar, state, before, mark, equity
+    else:
+        account.held_bars += bar - first
     if limited:
-        previous = equity
+        previous = account.equity
         for passed in range(first, bar):
-            state = watch(state, limits, session_of[passed], previous, equity_curve[passed])
+            watched = watch(watched, limits, session_of[passed], previous, equity_curve[passed])
             previous = equity_curve[passed]
-    before = close[bar - 2] if bar - first > 1 else mark
-    return bar, state, before, close[bar - 1], equity_curve[bar - 1]
+    state.before = close[bar - 2] if bar - first > 1 else state.mark
+    state.mark, account.equity = close[bar - 1], equity_curve[bar - 1]
+    account.closings += bar - first
+    if session_of[bar - 1] != account.session:
+        account.session = session_of[bar - 1]
+        account.entries = 0
+    return bar, watched
 
 
 @_compiled
-def loop(  # noqa: C901, PLR0912, PLR0915 - one loop over all state is what compiles to fast code; every decision is a rule
+def loop(  # noqa: C901, PLR0911, PLR0912, PLR0915 - the order of a bar's steps, each of them a function
     kind: NDArray[np.int8],
     start: NDArray[np.uint32],
     member: NDArray[np.uint32],
@@ -329,12 +667,8 @@ def loop(  # noqa: C901, PLR0912, PLR0915 - one loop over all state is what comp
     volume: NDArray[np.float64],
     target: NDArray[np.float64],
     first_action: NDArray[np.int64],
-    actions: Any,
-    sizing_rule: NDArray[np.int64],
-    sizing_value: NDArray[np.float64],
-    lots_per_unit: NDArray[np.int64],
-    volume_share: NDArray[np.float64],
-    symbols_static: Any,
+    actions: Rows,
+    fixed: Rows,
     signal_open: NDArray[np.float64],
     signal_close: NDArray[np.float64],
     month_of: NDArray[np.int64],
@@ -343,543 +677,272 @@ def loop(  # noqa: C901, PLR0912, PLR0915 - one loop over all state is what comp
     fee_sec: NDArray[np.float64],
     fee_taf: NDArray[np.float64],
     fee_cap: NDArray[np.float64],
-    initial_cash: float,
     costs: Costs,
     limits: Limits,
     limited: bool,  # noqa: FBT001 - compiled functions take no keyword-only arguments
     margin: bool,  # noqa: FBT001
     resting: bool,  # noqa: FBT001
     measured: bool,  # noqa: FBT001
+    by_parity: bool,  # noqa: FBT001
     alone: bool,  # noqa: FBT001
     path: int,
-    closes: int,
     first_line: NDArray[np.int64],
-    lines: Any,
+    lines: Rows,
     ends_session: NDArray[np.bool_],
-    book: Any,
-    spare: Any,
-    tape: Any,
-    spare_tape: Any,
-    fill_rows: Any,
-    refusal_rows: Any,
-    ambiguous_rows: Any,
-) -> tuple[Any, ...]:
-    """Run the groups of a schedule over the columns of all bars; see ``domain.kernel.simulate``."""
-    symbols, groups = len(lots_per_unit), len(kind)
-    rate = cost_rate(costs)
-    has_actions = len(first_action) > 1
-    has_impact = len(liquidity) > 0
-    has_levies = len(fee_since) > 0
-    scripted = len(lines) > 0
-    by_parity = False
-    for s in range(symbols):
-        by_parity = by_parity or sizing_rule[s] == SizingRule.RISK_PARITY.value
-
-    lots = np.zeros(symbols, np.int64)
-    average = np.zeros(symbols)
-    realised = np.zeros(symbols)
-    mark = np.zeros(symbols)
-    before = np.zeros(symbols)  # the mark before the last
-    standing = np.zeros(symbols)
+    equity_curve: NDArray[np.float64],
+    cash_curve: NDArray[np.float64],
+    account: Any,
+    states: Rows,
+    book: Rows,
+    spare: Rows,
+    tape: Rows,
+    spare_tape: Rows,
+    fill_rows: Rows,
+    refusal_rows: Rows,
+    ambiguous_rows: Rows,
+) -> bool:
+    """Run the groups of a schedule over the columns of all bars, see ``domain.kernel.simulate``; return whether rows sufficed."""
+    symbols, groups, capacity = len(states), len(kind), len(fill_rows)
+    rate, slots = cost_rate(costs), len(spare) if resting else 0
+    has_actions, has_impact, has_levies, scripted = len(first_action) > 1, len(liquidity) > 0, len(fee_since) > 0, len(lines) > 0
+    rows_a_symbol = len(tape) + 1 if resting else 1
     receivable = np.zeros(max(len(actions), 1))  # dividends between ex-date and pay date, by account key
-    pending = np.zeros(symbols, np.int64)  # signed lots still open of the symbol's target order
-    pending_reason = np.zeros(symbols, np.int64)
-    deferred = np.zeros(symbols, np.bool_)
-    due = np.zeros(symbols, np.int64)
-    wanted_lots = np.zeros(symbols, np.int64)
-    wanted_units = np.zeros(symbols)
-    wanted_missing = np.zeros(symbols, np.bool_)
-
-    live = np.zeros(symbols, np.int64)  # resting orders with open lots
-    lowest, highest = np.full(symbols, -np.inf), np.full(symbols, np.inf)
-    allowance = np.zeros(symbols, np.int64)
-    bars_held = np.zeros(symbols, np.int64)
-    last_session = np.full(symbols, -1, np.int64)
-
+    due, active = np.zeros(symbols, np.int64), np.zeros(symbols, np.int64)
     wide = symbols if measured else 1
     windows, known, values = np.zeros((wide, RETURNS)), np.zeros(wide, np.bool_), np.zeros(wide)
     covariances, compact, parity = np.zeros((wide, wide)), np.zeros(wide), np.zeros(wide)
     scratch = np.zeros(RETURNS)
-    last_bar = np.full(symbols, -1, np.int64)
-    last_month = np.full(symbols, -1, np.int64)
-    trip_count, trip_mean, trip_squares = np.zeros(symbols, np.int64), np.zeros(symbols), np.zeros(symbols)
-    trip_side, trip_entry = np.zeros(symbols, np.int64), np.zeros(symbols)
-    trip_due = np.zeros(symbols, np.bool_)
-
-    capacity = len(fill_rows)
-    equity_curve, cash_curve = np.empty(closes), np.empty(closes)
-    fills = refusals = ambiguous = closings = held_bars = volume_limited = waiting = 0
-    borrowed = 0.0
-    entries = 0
-    crowded = False
-    slots = len(spare)
-    a_row = len(tape) + 1 if resting else 1
-
-    cash, equity, complete = initial_cash, initial_cash, True
-    state = Watch(-1, initial_cash, initial_cash, 0, 0, -np.inf)
-    levies, levied_session = Levies(0.0, 0.0, 0.0), np.int64(-1)
+    watched = Watch(-1, account.cash, account.cash, 0, 0, -np.inf)
     flow = Liquidity(0.0, np.inf)
-    session_now = np.int64(-1)
 
-    quiet = alone and not has_actions and not margin and not measured and not scripted and symbols_static[0].exit_bars == 0
+    quiet = alone and not has_actions and not margin and not measured and not scripted and fixed[0].exit_bars == 0
     group = -1
     while group + 1 < groups:
         group += 1
         opens_now = kind[group] == OPEN
-        if opens_now and waiting == 0 and not has_actions and not margin:
-            if quiet and not deferred[0]:
-                first = group // 2
-                last, state, before[0], mark[0], equity = _pass_quietly(
-                    first, close, target, session_of, equity_curve, cash_curve, state, limits, limited, lots[0], standing[0],
-                    before[0], mark[0], equity, cash, lots_per_unit[0],
+        if opens_now and account.waiting == 0 and not has_actions and not margin:
+            if quiet and states[0].deferred == 0:
+                last, watched = _pass_quietly(
+                    group // 2, close, target, session_of, equity_curve, cash_curve, watched, limits, limited, account, states[0],
+                    fixed[0].lots_per_unit,
                 )  # fmt: skip
-                closings += last - first
-                if lots[0] != 0:
-                    held_bars += last - first
-                if last > first and session_of[last - 1] != session_now:
-                    session_now = session_of[last - 1]
-                    entries = 0
                 group = 2 * last
             continue
         begin, end = start[group], start[group + 1]
+        if has_levies and session_of[member[begin]] != account.levied_session:
+            _update_levies(account, fee_since, fee_sec, fee_taf, fee_cap, session_of[member[begin]])
+
         if opens_now:
             if margin:
                 for index in range(begin, end):
                     bar = member[index]
                     s = symbol_of[bar]
-                    if lots[s] < 0 and session_of[bar] != last_session[s]:
-                        days = session_of[bar] - last_session[s]
-                        fee = borrow_fee(lots[s], mark[s], symbols_static[s].borrow_rate, days, lots_per_unit[s])
-                        cash -= fee
-                        borrowed += fee
-                    last_session[s] = session_of[bar]
+                    state = states[s]
+                    if state.lots < 0 and session_of[bar] != state.last_session:
+                        days = session_of[bar] - state.last_session
+                        fee = borrow_fee(state.lots, state.mark, fixed[s].borrow_rate, days, fixed[s].lots_per_unit)
+                        account.cash -= fee
+                        account.borrowed += fee
+                    state.last_session = session_of[bar]
             if has_actions:
                 for index in range(begin, end):
                     bar = member[index]
+                    s = symbol_of[bar]
                     if first_action[bar] >= 0:
-                        s = symbol_of[bar]
-                        base = s * slots if resting else 0
-                        was = pending[s] != 0
-                        cash = _apply_actions(
-                            first_action[bar], s, bar, open_, actions, lots, average, realised, mark, before, receivable, pending,
-                            lots_per_unit[s], resting, book, base, slots, cash,
+                        _apply_actions(
+                            account, states[s], actions, first_action[bar], open_[bar], fixed[s].lots_per_unit, receivable, book,
+                            s * slots, slots,
                         )  # fmt: skip
-                        if was and pending[s] == 0:
-                            waiting -= 1
-                        if resting:
-                            now = open_orders(book, base, base + slots)
-                            waiting += now - live[s]
-                            live[s] = now
-                            lowest[s], highest[s] = alert_band(book, base, base + slots)
-            if waiting == 0:
+            if account.waiting == 0:
                 continue
-            if max(fills, refusals) + symbols * a_row > capacity:
-                complete = False
-                break
+            if max(account.fills, account.refusals) + symbols * rows_a_symbol > capacity:
+                return False
             for side in (_SELL, _BUY):
                 for index in range(begin, end):
                     bar = member[index]
                     s = symbol_of[bar]
-                    if resting and side == _SELL:
-                        allowance[s] = volume_allowance(volume[bar], volume_share[s], lots_per_unit[s])
-                    if has_levies and session_of[bar] != levied_session:
-                        levied_session = session_of[bar]
-                        levies = _levies(fee_since, fee_sec, fee_taf, fee_cap, levied_session)
+                    state = states[s]
+                    if state.pending == 0 and state.live == 0 and not resting:
+                        continue
+                    if side == _SELL or not resting:
+                        state.allowance = volume_allowance(volume[bar], fixed[s].volume_share, fixed[s].lots_per_unit)
+                    if state.pending * side <= 0 and state.live == 0:
+                        continue
                     if has_impact:
                         flow = Liquidity(liquidity[bar, 0], liquidity[bar, 1])
-                    if pending[s] * side > 0:
-                        allowed = allowance[s] if resting else volume_allowance(volume[bar], volume_share[s], lots_per_unit[s])
-                        ready = np.inf if margin else cash
-                        charged = levies if symbols_static[s].levied else Levies(0.0, 0.0, 0.0)
-                        fill = simulate_market_fill(
-                            side, abs(pending[s]), open_[bar], allowed, ready, costs, charged, flow, lots_per_unit[s]
+                    terms, base, point = _terms(account, fixed[s], costs, flow, margin), s * slots, open_[bar]
+                    if state.pending * side > 0:
+                        held, fill_row, refusal_row = state.lots, fill_rows[account.fills], refusal_rows[account.refusals]
+                        lots = _fill_target(account, state, terms, side, bar, s, point, state.allowance, fill_row, refusal_row)
+                        state.allowance -= lots
+                        if resting and lots > 0:
+                            protect(book, base, held, _position(state), point, terms.exits, terms.grid)
+                            _settle(account, state, book, base, slots)
+                    if state.live > 0 and not volume[bar] <= 0.0 and not (state.lowest < point < state.highest):
+                        trading = Trading(_position(state), account.cash, state.allowance, 0)
+                        trading = match_opening(book, base, base + slots, side, point, trading, terms, tape)
+                        _take(
+                            account,
+                            state,
+                            trading,
+                            tape,
+                            book,
+                            base,
+                            slots,
+                            bar,
+                            s,
+                            fixed[s].lots_per_unit,
+                            fill_rows,
+                            refusal_rows,
                         )
-                        if fill.lots > 0:
-                            held = lots[s]
-                            booking = apply_fill(
-                                Position(held, average[s], realised[s]), side, fill.lots, fill.price, fill.fee, lots_per_unit[s]
-                            )
-                            lots[s], average[s], realised[s] = booking.position
-                            cash += booking.cash
-                            row = fill_rows[fills]
-                            row.bar, row.side, row.lots, row.price = bar, side, fill.lots, fill.price
-                            row.fee, row.reason = fill.fee, pending_reason[s]
-                            fills += 1
-                            if resting:
-                                allowance[s] -= fill.lots
-                                if opens(held, lots[s]):
-                                    bars_held[s] = 0
-                                base = s * slots
-                                fixed = symbols_static[s]
-                                grid = Grid(fixed.ticks, fixed.ticks_below_one)
-                                protect(book, base, held, booking.position, open_[bar], _exits(fixed), grid)
-                                now = open_orders(book, base, base + slots)
-                                waiting += now - live[s]
-                                live[s] = now
-                                lowest[s], highest[s] = alert_band(book, base, base + slots)
-                        left = abs(pending[s]) - fill.lots - fill.cut_lots
-                        if left > 0 and fill.lots > 0:
-                            volume_limited += 1
-                        if fill.cut_lots > 0:
-                            value = value_of(fill.cut_lots, fill.price, lots_per_unit[s])
-                            _write_refusal(refusal_rows[refusals], bar, s, fill.cut_lots, Breach.CASH.value, value, cash)
-                            refusals += 1
-                        pending[s] = side * left
-                        if left == 0:
-                            waiting -= 1
-                    if resting and live[s] > 0 and not volume[bar] <= 0.0:
-                        if open_[bar] > lowest[s] and open_[bar] < highest[s]:
-                            continue
-                        base = s * slots
-                        charged = levies if symbols_static[s].levied else Levies(0.0, 0.0, 0.0)
-                        terms = _terms(symbols_static[s], lots_per_unit[s], costs, charged, flow, margin)
-                        held = lots[s]
-                        trading = Trading(Position(held, average[s], realised[s]), cash, allowance[s], 0)
-                        trading = match_opening(book, base, base + slots, side, open_[bar], trading, terms, tape)
-                        lots[s], average[s], realised[s] = trading.position
-                        cash, allowance[s] = trading.cash, trading.allowance
-                        fills, refusals, gone, cut_short = _take_tape(
-                            tape, base, trading.fills, bar, s, lots_per_unit[s], fill_rows, fills, refusal_rows, refusals,
-                            pending, bars_held, held,
-                        )  # fmt: skip
-                        volume_limited += cut_short
-                        now = open_orders(book, base, base + slots)
-                        waiting += now - live[s] - gone
-                        live[s] = now
-                        lowest[s], highest[s] = alert_band(book, base, base + slots)
             if scripted:
                 for index in range(begin, end):
                     bar = member[index]
                     s = symbol_of[bar]
                     if not volume[bar] <= 0.0:
-                        base = s * slots
-                        end_opening(book, base, base + slots)
-                        release(book, base, base + slots)
-                        now = open_orders(book, base, base + slots)
-                        waiting += now - live[s]
-                        live[s] = now
-                        lowest[s], highest[s] = alert_band(book, base, base + slots)
+                        end_opening(book, s * slots, (s + 1) * slots)
+                        release(book, s * slots, (s + 1) * slots)
+                        _settle(account, states[s], book, s * slots, slots)
             continue
 
-        if resting and waiting > 0:
-            if max(fills, refusals, ambiguous) + symbols * a_row > capacity:
-                complete = False
-                break
+        if resting and account.waiting > 0:
+            if max(account.fills, account.refusals, account.ambiguous) + symbols * rows_a_symbol > capacity:
+                return False
             for index in range(begin, end):
                 bar = member[index]
                 s = symbol_of[bar]
-                if live[s] == 0 or volume[bar] <= 0.0 or (low[bar] > lowest[s] and high[bar] < highest[s]):
+                state = states[s]
+                if state.live == 0 or volume[bar] <= 0.0 or (low[bar] > state.lowest and high[bar] < state.highest):
                     continue
-                if has_levies and session_of[bar] != levied_session:
-                    levied_session = session_of[bar]
-                    levies = _levies(fee_since, fee_sec, fee_taf, fee_cap, levied_session)
                 if has_impact:
                     flow = Liquidity(liquidity[bar, 0], liquidity[bar, 1])
-                base = s * slots
-                charged = levies if symbols_static[s].levied else Levies(0.0, 0.0, 0.0)
-                terms = _terms(symbols_static[s], lots_per_unit[s], costs, charged, flow, margin)
-                held = lots[s]
-                trading = Trading(Position(held, average[s], realised[s]), cash, allowance[s], 0)
+                terms, base = _terms(account, fixed[s], costs, flow, margin), s * slots
+                trading = Trading(_position(state), account.cash, state.allowance, 0)
                 prices = Range(open_[bar], high[bar], low[bar], close[bar])
                 walk = walk_bar(book, base, base + slots, prices, path, trading, terms, tape, spare, spare_tape)
-                lots[s], average[s], realised[s] = walk.trading.position
-                cash, allowance[s] = walk.trading.cash, walk.trading.allowance
                 if walk.ambiguous:
-                    row = ambiguous_rows[ambiguous]
-                    row.bar, row.high_first, row.low_first = bar, walk.high_first, walk.low_first
-                    ambiguous += 1
-                fills, refusals, gone, cut_short = _take_tape(
-                    tape, base, walk.trading.fills, bar, s, lots_per_unit[s], fill_rows, fills, refusal_rows, refusals, pending,
-                    bars_held, held,
-                )  # fmt: skip
-                volume_limited += cut_short
+                    told = ambiguous_rows[account.ambiguous]
+                    told.bar, told.high_first, told.low_first = bar, walk.high_first, walk.low_first
+                    account.ambiguous += 1
                 if scripted:
                     release(book, base, base + slots)
-                now = open_orders(book, base, base + slots)
-                waiting += now - live[s] - gone
-                live[s] = now
-                lowest[s], highest[s] = alert_band(book, base, base + slots)
+                units = fixed[s].lots_per_unit
+                _take(account, state, walk.trading, tape, book, base, slots, bar, s, units, fill_rows, refusal_rows)
             if scripted:
                 for side in (_SELL, _BUY):
                     for index in range(begin, end):
                         bar = member[index]
                         s = symbol_of[bar]
-                        if live[s] == 0 or not ends_session[bar]:
+                        state = states[s]
+                        if state.live == 0 or not ends_session[bar]:
                             continue
-                        base = s * slots
+                        base, trading = s * slots, Trading(_position(state), account.cash, state.allowance, 0)
                         if not volume[bar] <= 0.0:
-                            if has_levies and session_of[bar] != levied_session:
-                                levied_session = session_of[bar]
-                                levies = _levies(fee_since, fee_sec, fee_taf, fee_cap, levied_session)
                             if has_impact:
                                 flow = Liquidity(liquidity[bar, 0], liquidity[bar, 1])
-                            charged = levies if symbols_static[s].levied else Levies(0.0, 0.0, 0.0)
-                            terms = _terms(symbols_static[s], lots_per_unit[s], costs, charged, flow, margin)
-                            held = lots[s]
-                            trading = Trading(Position(held, average[s], realised[s]), cash, allowance[s], 0)
+                            terms = _terms(account, fixed[s], costs, flow, margin)
                             trading = match_close(book, base, base + slots, side, close[bar], trading, terms, tape)
-                            lots[s], average[s], realised[s] = trading.position
-                            cash, allowance[s] = trading.cash, trading.allowance
-                            fills, refusals, gone, cut_short = _take_tape(
-                                tape, base, trading.fills, bar, s, lots_per_unit[s], fill_rows, fills, refusal_rows, refusals,
-                                pending, bars_held, held,
-                            )  # fmt: skip
-                            volume_limited += cut_short
-                            waiting -= gone
                         if side == _BUY:
                             end_session(book, base, base + slots)
                         release(book, base, base + slots)
-                        now = open_orders(book, base, base + slots)
-                        waiting += now - live[s]
-                        live[s] = now
-                        lowest[s], highest[s] = alert_band(book, base, base + slots)
+                        units = fixed[s].lots_per_unit
+                        _take(account, state, trading, tape, book, base, slots, bar, s, units, fill_rows, refusal_rows)
 
         for index in range(begin, end):
             bar = member[index]
-            s = symbol_of[bar]
-            before[s] = mark[s]
-            mark[s] = close[bar]
-            if lots[s] != 0:
-                held_bars += 1
-                if resting:
-                    bars_held[s] += 1
+            state = states[symbol_of[bar]]
+            state.before, state.mark = state.mark, close[bar]
+            if state.lots != 0:
+                account.held_bars += 1
+                state.bars_held += 1
             if measured:
-                last_bar[s] = bar
-                if trip_due[s]:
-                    trip_due[s] = False
-                    if trip_side[s] != 0:
-                        gained = round_trip(trip_side[s], trip_entry[s], signal_open[bar], rate)
-                        trips = add_trip(Trips(trip_count[s], trip_mean[s], trip_squares[s]), gained)
-                        trip_count[s], trip_mean[s], trip_squares[s] = trips
-                    trip_side[s] = 1 if standing[s] > 0.0 else (-1 if standing[s] < 0.0 else 0)
-                    trip_entry[s] = signal_open[bar]
-        previous, equity = equity, cash
+                state.last_bar = bar
+                if state.trip_due != 0:
+                    _end_trip(state, signal_open[bar], rate)
+        previous, equity = account.equity, account.cash
         for s in range(symbols):
-            if lots[s] != 0:
-                equity += value_of(lots[s], mark[s], lots_per_unit[s])
-        equity_curve[closings], cash_curve[closings] = equity, cash
-        closings += 1
+            if states[s].lots != 0:
+                equity += value_of(states[s].lots, states[s].mark, fixed[s].lots_per_unit)
+        account.equity = equity
+        equity_curve[account.closings], cash_curve[account.closings] = equity, account.cash
+        account.closings += 1
+        session = session_of[member[begin]]
         if limited:
-            state = watch(state, limits, session_of[member[begin]], previous, equity)
-            if session_of[member[begin]] != session_now:
-                session_now = session_of[member[begin]]
-                entries = 0
-        called, keep = False, 1.0
+            watched = watch(watched, limits, session, previous, equity)
+        if session != account.session:
+            account.session = session
+            account.entries = 0
+        keep = 1.0
         if margin:
-            keep = share_to_keep(equity, _maintenance(lots, mark, lots_per_unit, symbols_static))
-            called = keep < 1.0
-            if called:
-                if refusals + 2 * symbols > capacity:
-                    complete = False
-                    break
-                for s in range(symbols):
-                    if pending[s] != 0 and (lots[s] >= 0) == (pending[s] > 0):
-                        withdrawn = abs(pending[s])
-                        _write_refusal(refusal_rows[refusals], member[begin], s, withdrawn, Breach.MARGIN_CALL.value, 0.0, 0.0)
-                        refusals += 1
-                        pending[s] = 0
-                        waiting -= 1
-                        deferred[s] = True
-                    if scripted and live[s] > 0:
-                        base = s * slots
-                        withdraw_entries(book, base, base + slots, lots[s])
-                        now = open_orders(book, base, base + slots)
-                        waiting += now - live[s]
-                        live[s] = now
-                        lowest[s], highest[s] = alert_band(book, base, base + slots)
+            keep = share_to_keep(equity, _maintenance(states, fixed))
+            if keep < 1.0:
+                if account.refusals + 2 * symbols > capacity:
+                    return False
+                _call_margin(account, states, member[begin], book, slots, refusal_rows)
 
         count = 0
         for index in range(begin, end):
             bar = member[index]
             s = symbol_of[bar]
-            resized = False
-            if measured:
-                resized = sizing_rule[s] == SizingRule.RISK_PARITY.value and last_month[s] != -1 and last_month[s] != month_of[bar]
-                resized = resized and standing[s] != 0.0
-                last_month[s] = month_of[bar]
-            changed = target[bar] == target[bar] and target[bar] != standing[s]
-            if changed:
-                standing[s] = target[bar]
-                deferred[s] = False
-                if measured:
-                    side = 1 if standing[s] > 0.0 else (-1 if standing[s] < 0.0 else 0)
-                    trip_due[s] = side != trip_side[s]
-            elif resting and lots[s] != 0 and pending[s] != -lots[s] and time_is_up(bars_held[s], _exits(symbols_static[s])):
-                if pending[s] == 0:
-                    waiting += 1
-                pending[s] = -lots[s]
-                pending_reason[s] = Reason.TIME_EXIT.value
-                deferred[s] = False
-                continue
-            if changed or deferred[s] or resized:
-                if pending[s] != 0:
-                    pending[s] = 0
-                    waiting -= 1
+            month = month_of[bar] if measured else 0
+            if _is_due(account, states[s], fixed[s], target[bar], month, measured, resting):
                 due[count] = bar
+                states[s].due = 1
                 count += 1
+        barred = barred_account(watched, limits, equity, keep < 1.0)
         if count > 0:
-            if refusals + symbols > capacity:
-                complete = False
-                break
+            if account.refusals + symbols > capacity:
+                return False
             if measured:
-                _windows(signal_close, symbols_static, last_bar, windows, known)
+                _windows(signal_close, states, fixed, windows, known)
                 if by_parity:
                     parity_weights(windows, known, symbols, covariances, compact, parity)
             for place in range(count):
                 s = symbol_of[due[place]]
-                sizing = Sizing(sizing_rule[s], sizing_value[s])
-                weight = symbols_static[s].stop_loss
-                if measured:
-                    spread = annual_volatility(windows[s], RETURNS, symbols_static[s].bars_a_year)
-                    trips = Trips(trip_count[s], trip_mean[s], trip_squares[s])
-                    weight = weight_of(sizing, symbols_static[s].stop_loss, spread, trips, parity[s], symbols)
-                wanted = size(sizing, standing[s], equity, mark[s], rate, lots_per_unit[s], weight)
-                wanted_lots[s], wanted_units[s], wanted_missing[s] = wanted
-            barred = barred_account(state, limits, equity, called)
+                m = s if measured else 0
+                _size(states[s], fixed[s], equity, rate, symbols, measured, windows[m], parity[m])
+            listed = _active(states, active) if symbols > 1 else 0
             for buys in (False, True):
                 for place in range(count):
                     bar = due[place]
                     s = symbol_of[bar]
-                    if (wanted_lots[s] > lots[s]) != buys:
+                    state, own = states[s], fixed[s]
+                    if (state.wanted_lots > state.lots) != buys:
                         continue
-                    exposure = _exposure(s, cash, rate, lots, mark, pending, lots_per_unit, symbols_static, live, book, slots)
-                    cluster, risk_lots, risk = 0.0, wanted_lots[s], 0.0
+                    exposure = _exposure(s, account.cash, rate, states, fixed, active, listed, book, slots)
+                    cluster, risk_lots, risk = 0.0, state.wanted_lots, 0.0
                     if measured:
-                        _values(s, lots, mark, pending, lots_per_unit, values, live, book, slots)
-                        if limits.max_cluster_exposure < np.inf:
-                            cluster = cluster_value(windows, known, values, symbols, s, limits.cluster_correlation)
-                        if limits.max_value_at_risk < np.inf:
-                            risk_lots, risk = lots_within_risk(
-                                windows, values, symbols, s, wanted_lots[s], kept_lots(wanted_lots[s], lots[s]), mark[s],
-                                lots_per_unit[s], equity, limits.max_value_at_risk, scratch,
-                            )  # fmt: skip
-                    barring = barred_symbol(barred, limits, entries, mark[s], before[s])
-                    account = Account(
-                        equity, exposure, cluster, barring, symbols_static[s].shorting, symbols_static[s].initial, risk_lots, risk
-                    )
-                    wanted = Size(wanted_lots[s], wanted_units[s], wanted_missing[s])
-                    order = plan_order(wanted, lots[s], mark[s], rate, lots_per_unit[s], limits, account)
-                    if order.lots != 0:
-                        pending[s] = order.lots
-                        pending_reason[s] = Reason.TARGET.value
-                        waiting += 1
-                        if enters(lots[s], order.lots):
-                            entries += 1
-                        deferred[s] = False
-                    if order.breach != 0 and not (order.again and deferred[s]):
-                        _write_refusal(refusal_rows[refusals], bar, s, order.refused, order.breach, order.value, order.bound)
-                        refusals += 1
-                        deferred[s] = order.again
+                        cluster, risk_lots, risk = _measure(
+                            s, state.wanted_lots, state.lots, state.mark, equity, limits, states, fixed, book, slots, windows,
+                            known, values, scratch,
+                        )  # fmt: skip
+                    barring = barred_symbol(barred, limits, account.entries, state.mark, state.before)
+                    rest = Account(equity, exposure, cluster, barring, own.shorting, own.initial, risk_lots, risk)
+                    _order(account, state, own, rate, limits, rest, bar, s, refusal_rows[account.refusals])
+            for place in range(count):
+                states[symbol_of[due[place]]].due = 0
         if scripted:
-            barred = barred_account(state, limits, equity, called)
             for index in range(begin, end):
                 bar = member[index]
-                s = symbol_of[bar]
-                line = first_line[bar]
-                if line < 0:
+                if first_line[bar] < 0:
                     continue
-                base = s * slots
-                if refusals + 64 > capacity:
-                    complete = False
-                    break
+                if account.refusals + _LINES_A_BAR > capacity:
+                    return False
                 if measured:
-                    _windows(signal_close, symbols_static, last_bar, windows, known)
-                parent, had = NO_PARENT, live[s]
-                while line >= 0:
-                    row = lines[line]
-                    line = row.following
-                    if row.cancels:
-                        for slot in range(base + PROTECTIVE, base + slots):
-                            if book[slot].tag == row.tag and (book[slot].lots > 0 or book[slot].parent != NO_PARENT):
-                                book[slot].lots = 0
-                                book[slot].parent = NO_PARENT
-                        release(book, base, base + slots)
-                        continue
-                    ordered = row.side * row.lots
-                    if row.is_child:
-                        if parent == NO_PARENT:
-                            continue
-                    else:
-                        parent = NO_PARENT
-                        own_buys, own_sells = open_entries(book, base, base + slots, row.group)
-                        price = price_of_wish(row.limit, row.stop, mark[s])
-                        exposure = _exposure(s, cash, rate, lots, mark, pending, lots_per_unit, symbols_static, live, book, slots)
-                        reserved = reserved_money(book, base, base + slots, row.group, mark[s], rate, lots_per_unit[s])
-                        exposure = reserve(exposure, reserved)
-                        cluster, risk_lots, risk = 0.0, ordered, 0.0
-                        base_lots = lots[s] + own_buys if ordered > 0 else lots[s] - own_sells
-                        if measured:
-                            _values(s, lots, mark, pending, lots_per_unit, values, live, book, slots)
-                            if limits.max_cluster_exposure < np.inf:
-                                cluster = cluster_value(windows, known, values, symbols, s, limits.cluster_correlation)
-                            if limits.max_value_at_risk < np.inf:
-                                risk_lots, risk = lots_within_risk(
-                                    windows, values, symbols, s, base_lots + ordered, kept_lots(base_lots + ordered, base_lots),
-                                    price, lots_per_unit[s], equity, limits.max_value_at_risk, scratch,
-                                )  # fmt: skip
-                        barring = barred_symbol(barred, limits, entries, price, mark[s])
-                        account = Account(
-                            equity,
-                            exposure,
-                            cluster,
-                            barring,
-                            symbols_static[s].shorting,
-                            symbols_static[s].initial,
-                            risk_lots,
-                            risk,
-                        )
-                        plan = plan_wish(ordered, lots[s], own_buys, own_sells, price, rate, lots_per_unit[s], limits, account)
-                        if plan.breach != 0:
-                            _write_refusal(refusal_rows[refusals], bar, s, plan.refused, plan.breach, plan.value, plan.bound)
-                            refusals += 1
-                        ordered = plan.lots
-                        if ordered == 0:
-                            continue
-                        if enters(lots[s], ordered):
-                            entries += 1
-                    slot = free_place(book, base, base + slots)
-                    if slot == base + slots:
-                        crowded = True
-                        complete = False
-                        break
-                    order = book[slot]
-                    order.side, order.lots, order.kind = row.side, abs(ordered), row.kind
-                    order.limit, order.stop, order.trail, order.watermark = row.limit, row.stop, row.trail, mark[s]
-                    order.force, order.group, order.reason, order.tag = row.force, row.group, Reason.TARGET.value, row.tag
-                    order.parent = NO_PARENT
-                    if row.is_child:
-                        order.lots, order.parent = 0, parent
-                    else:
-                        parent = slot
-                        if row.kind == TRAILING_STOP:
-                            grid = Grid(symbols_static[s].ticks, symbols_static[s].ticks_below_one)
-                            order.stop = trailing_price(row.side, mark[s], row.trail, grid)
-                now = open_orders(book, base, base + slots)
-                waiting += now - had
-                live[s] = now
-                lowest[s], highest[s] = alert_band(book, base, base + slots)
-            if not complete:
-                break
-
-        if called:
+                    _windows(signal_close, states, fixed, windows, known)
+                _place_lines(
+                    account, states, fixed, symbol_of[bar], bar, first_line[bar], lines, rate, limits, barred, book, slots,
+                    refusal_rows, active, measured, windows, known, values, scratch,
+                )  # fmt: skip
+                if account.crowded != 0:
+                    return False
+        if keep < 1.0:
             for s in range(symbols):
-                cut = reduction(lots[s], pending[s], keep)
+                state = states[s]
+                cut = reduction(state.lots, state.pending, keep)
                 if cut != 0:
-                    if pending[s] == 0:
-                        waiting += 1
-                    pending[s] = cut
-                    pending_reason[s] = Reason.LIQUIDATION.value
-
-    return (
-        fill_rows[:fills].copy(),
-        refusal_rows[:refusals].copy(),
-        ambiguous_rows[:ambiguous].copy(),
-        equity_curve,
-        cash_curve,
-        held_bars,
-        volume_limited,
-        state.drawdown_breach != 0,
-        borrowed,
-        crowded,
-        complete,
-    )
+                    if state.pending == 0:
+                        account.waiting += 1
+                    state.pending, state.pending_reason = cut, Reason.LIQUIDATION.value
+    account.drawdown_breached = 1 if watched.drawdown_breach != 0 else 0
+    return True

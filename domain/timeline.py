@@ -127,11 +127,15 @@ def actions_by_bar(history: History) -> dict[int, tuple[CorporateAction, ...]]:
     """
     order = {"symbol_change": 0, "split": 1, "dividend": 2, "payment": 3, "delisting": 4}
     found: dict[int, list[CorporateAction]] = {}
+    affected = {action.symbol for action in history.actions}
     offset = 0
     for instrument, bars in zip(history.instruments, history.bars, strict=True):
+        if instrument.symbol not in affected or not len(bars):
+            offset += len(bars)
+            continue
         dates = session_dates(bars.time, history.timeframe, instrument.calendar)
         for action in history.actions:
-            if action.symbol != instrument.symbol or not len(bars):
+            if action.symbol != instrument.symbol:
                 continue
             index = _first_bar(dates, action.ex_date)
             if not 0 < index < len(bars):
