@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+from hypothesis import settings
 
 from tasks.database import migrate
 from tasks.database.connection import Database
@@ -26,6 +27,9 @@ from tasks.database.server import EmbeddedServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+settings.register_profile("suite", derandomize=True)  # each run of the suite draws the same; benchmarks/parity.py draws anew
+settings.load_profile("suite")
 
 ROOT = Path(__file__).parents[1]
 TIMESCALE_TOOL = ROOT / "tests/tools/timescale-dev"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numba
 import numpy as np
 import pytest
 from generated import BOUNDS, order_runs, runs, wishes
@@ -45,7 +46,8 @@ ONE_WAY = st.sampled_from([PathMode.OHLC, PathMode.OLHC, PathMode.NEAREST])
 
 
 def checked(examples: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Return the settings of a property over so many drawn runs."""
+    """Return the settings of a property over so many drawn runs, a quarter of them where compilation is off."""
+    examples = examples // 4 if numba.config.DISABLE_JIT else examples
     slow = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
     return settings(max_examples=examples, deadline=None, suppress_health_check=slow)
 

@@ -49,10 +49,9 @@ def fills_by_bar(run: Run, past: History) -> dict[tuple[str, int], float]:
 
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
-# The suite draws the same markets every time; benchmarks/parity.py draws new ones, and more.
 
 
-@settings(max_examples=1_200 if COMPILED else 100, deadline=None, derandomize=True, suppress_health_check=SLOW)
+@settings(max_examples=1_200 if COMPILED else 100, deadline=None, suppress_health_check=SLOW)
 @given(runs())
 def test_all_drivers_agree_and_keep_the_laws_on_any_market(drawn: tuple[RunSpec, History]) -> None:
     """Three drivers, one result: none on a first bar, within the volume; cash and positions of a cash account never negative."""
@@ -60,7 +59,7 @@ def test_all_drivers_agree_and_keep_the_laws_on_any_market(drawn: tuple[RunSpec,
     assert_laws(run_alike(spec, past), past)
 
 
-@settings(max_examples=800 if COMPILED else 60, deadline=None, derandomize=True, suppress_health_check=SLOW)
+@settings(max_examples=800 if COMPILED else 60, deadline=None, suppress_health_check=SLOW)
 @given(order_runs())
 def test_kernel_and_engine_agree_on_orders_of_every_type(drawn: tuple[RunSpec, History]) -> None:
     """Orders of strategies' own, with children, groups, withdrawals and exits beside them, keep the same laws."""
