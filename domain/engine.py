@@ -50,7 +50,7 @@ from domain.rules.limits import (
 from domain.rules.margin import borrow_fee, maintenance_margin, reduction, share_to_keep
 from domain.rules.measures import weight_of, worst_value
 from domain.rules.moments import NO_TRIPS
-from domain.rules.planning import Account, Plan, kept_lots, plan_order, plan_wish, price_of_wish, reserved_money
+from domain.rules.planning import Account, Plan, enters, kept_lots, plan_order, plan_wish, price_of_wish, reserved_money
 from domain.rules.sizing import Size, SizingRule, size
 from domain.rules.ticks import limit_on_tick, stop_on_tick
 from domain.sessions import month_of
@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from domain.commands import AnyCommand
     from domain.events import JournalEvent, MarketEvent
     from domain.market import Bar, CorporateAction
+    from domain.measuring import Measuring
     from domain.orders import Order
     from domain.run import Assignment, RunSpec
     from domain.targets import TargetSource
@@ -89,6 +90,21 @@ def client_order_id(account: str, strategy: str, symbol: str, bar_time: int, ord
 class Engine(State):
     """Trades one account by one run's specification."""
 
+    __slots__ = (
+        "_assignments",
+        "_before",
+        "_collared",
+        "_margin",
+        "_on_close",
+        "_protected",
+        "_remembers",
+        "_sessions",
+        "_targets",
+        "_timed",
+        "account",
+        "bar_time",
+    )
+
     def __init__(self, spec: RunSpec, account: str, targets: TargetSource) -> None:
         super().__init__(spec)
         self.account = account
@@ -97,7 +113,6 @@ class Engine(State):
         self._assignments = {assignment.symbol: assignment for assignment in spec.assignments}
         self._protected = {symbol for symbol, terms in self._terms.items() if is_any(terms.exits)}
         self._timed = [symbol for symbol, terms in self._terms.items() if terms.exits.bars]
-        self._marks = self.portfolio.marks
         self._margin = spec.margin
         self._on_close = targets.on_close
         self._collared = self._limits.price_collar < inf
@@ -321,7 +336,7 @@ class Engine(State):
             self._mark(event)
         else:
             for bar in bars:
-                self._marks[bar.symbol] = bar.close
+                portfolio.marks[bar.symbol] = bar.close
             self.bar_time = bars[0].time
         equity = portfolio.equity if portfolio.held else portfolio.cash
         out: list[JournalEvent] = [EquityMarked(event.time, self.bar_time, event.session, equity, portfolio.cash)]
@@ -343,15 +358,16 @@ class Engine(State):
     def _decide(self, event: BarsClosed, targets: Sequence[float], called: bool, out: list[JournalEvent]) -> None:  # noqa: FBT001
         """Take the targets that changed, withdraw what they replace, and order what is due."""
         due = []
+        standing, measuring, timed = self.standing, self._measuring, self._timed
         for bar, target in zip(event.bars, targets, strict=True):
             symbol = bar.symbol
-            resized = self._is_resized(symbol, event.session)
-            order = self.working.get(symbol)
-            if target == target and target != self.standing.get(symbol, 0.0):  # noqa: PLR0124 - not NaN
+            resized = measuring is not None and self._is_resized(symbol, event.session, measuring)
+            if target == target and target != standing.get(symbol, 0.0):  # noqa: PLR0124 - not NaN
                 assignment = self._assignments[symbol]
                 self._emit(SignalRaised(event.time, self.bar_time, symbol, assignment.strategy_name, target), out)
-            elif self._time_exit(symbol, event.time, out) or not (symbol in self._deferred or resized):
+            elif (timed and self._time_exit(symbol, event.time, out)) or not (resized or symbol in self._deferred):
                 continue
+            order = self.working.get(symbol)
             if order is not None and order.reason == _FLATTEN:
                 continue  # a person's order to leave is not replaced by a target
             self._withdraw(symbol, event.time, out)
@@ -359,11 +375,9 @@ class Engine(State):
         if due:
             self._order(due, called, event.time, out)
 
-    def _is_resized(self, symbol: str, session: int) -> bool:
+    def _is_resized(self, symbol: str, session: int, measuring: Measuring) -> bool:
         """Return whether the standing target of a symbol is sized anew: risk parity, at its first close of a month."""
-        if self._measuring is None:
-            return False
-        turned = self._measuring.enters_month(symbol, month_of(session))
+        turned = measuring.enters_month(symbol, month_of(session))
         parity = self._terms[symbol].sizing.rule == SizingRule.RISK_PARITY.value
         return turned and parity and self.standing.get(symbol, 0.0) != 0.0
 
@@ -447,10 +461,16 @@ class Engine(State):
             self._refuse(assignment, plan, wanted, held, time, out)
 
     def _account(self, symbol: str, wanted: Size, held: int, barred: Barred, price: float, before: float) -> Account:
-        """Return what planning ``symbol`` at ``price`` must know of the rest of the account, open orders at their worst."""
+        """Return what planning ``symbol`` at ``price`` must know of the rest of the account, open orders at their worst.
+
+        What only reduces a position is planned without a look at the rest.
+        """
         terms = self._terms[symbol]
-        cluster, risk_lots, risk = 0.0, wanted.lots, 0.0
-        if self._measuring is not None:
+        exposure, cluster, risk_lots, risk = Exposure(0.0), 0.0, wanted.lots, 0.0
+        entering = enters(held, wanted.lots - held)
+        if entering:
+            exposure = self._exposure(symbol)
+        if entering and self._measuring is not None:
             values = self._worst_values(symbol)
             if self._limits.max_cluster_exposure < inf:
                 cluster = self._measuring.cluster(symbol, values, self._limits)
@@ -459,7 +479,7 @@ class Engine(State):
                 risk_lots, risk = self._measuring.within_risk(symbol, values, lots, price, terms.lots_per_unit, self._equity, bound)
         barring = barred_symbol(barred, self._limits, self._entries, price, before)
         return Account(
-            self._equity, self._exposure(symbol), cluster, barring, terms.shorting, terms.margin.initial, risk_lots, risk
+            self._equity, exposure, cluster, barring, terms.shorting, terms.margin.initial, risk_lots, risk
         )  # fmt: skip
 
     # Orders of a strategy's own
@@ -572,9 +592,7 @@ class Engine(State):
     def _exposure(self, symbol: str) -> Exposure:
         portfolio = self.portfolio
         exposure = Exposure(portfolio.cash)
-        for name in sorted({*portfolio.held, *self.working, *self.resting}) if len(self._terms) > 1 else ():
-            if name == symbol:
-                continue
+        for name in sorted({*portfolio.held, *self.working, *self.resting} - {symbol}):
             lots, price = portfolio.position(name).lots, portfolio.marks[name]
             buys, sells = self._open_lots(name)
             terms = self._terms[name]

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
     from domain.events import JournalEvent
 
+_TARGET, _LIQUIDATION = Reason.TARGET.code, Reason.LIQUIDATION.code
 _AGAIN = {
     breach.code
     for breach in (
@@ -67,6 +68,35 @@ class State:
     ``working`` are the orders that targets asked for, by symbol; ``resting`` all others, by symbol and place; ``orders`` both, by
     id.
     """
+
+    # CPython calls the methods of an object of more than 30 attributes by a slower way, unless they are slots.
+    __slots__ = (
+        "_appliers",
+        "_bars_held",
+        "_cost_rate",
+        "_deferred",
+        "_entered",
+        "_entries",
+        "_equity",
+        "_eventful",
+        "_limited",
+        "_limits",
+        "_lots_per_unit",
+        "_measuring",
+        "_ordinals",
+        "_receivable",
+        "_session",
+        "_terms",
+        "_watch",
+        "halted",
+        "orders",
+        "portfolio",
+        "resting",
+        "spec",
+        "standing",
+        "traded",
+        "working",
+    )
 
     def __init__(self, spec: RunSpec) -> None:
         self.spec = spec
@@ -162,10 +192,9 @@ class State:
         if taken:
             raise InvariantViolated(f"{event.symbol} has an open order already, {event.order_id} cannot be a second one")
         self._ordinals[event.symbol] = self._ordinals.get(event.symbol, 0) + 1
-        enters_now = event.lots and enters(self.portfolio.position(event.symbol).lots, event.side * event.lots)
-        if event.reason == Reason.TARGET.code and enters_now:
+        if event.reason == _TARGET and event.lots and enters(self.portfolio.position(event.symbol).lots, event.side * event.lots):
             self._entries += 1
-        if not resting and event.reason != Reason.LIQUIDATION.code:  # what had to go says nothing of an entry that waits
+        if not resting and event.reason != _LIQUIDATION:  # what had to go says nothing of an entry that waits
             self._deferred.discard(event.symbol)
         self._keep(
             Order(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import repeat
+from itertools import islice, pairwise, repeat
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -195,42 +195,41 @@ def _one_symbol(
     """Yield the events of one symbol, where each bar opens and then closes."""
     columns, count = _columns(history), len(history.bars[0])
     symbols = repeat(history.instruments[0].symbol)
-    number = 0
     for low in range(0, count, _CHUNK):
         high = min(low + _CHUNK, count)
-        bars = map(Bar, symbols, *(column[low:high].tolist() for column in columns))
         opened, closed = plan.time[2 * low : 2 * high : 2].tolist(), plan.time[2 * low + 1 : 2 * high : 2].tolist()
-        for bar, opens, closes, session in zip(bars, opened, closed, plan.session[low:high].tolist(), strict=True):
-            both = (bar,)
-            effective = actions.get(number, ()) if actions else ()
-            if waiting or effective:
-                yield BarsOpened(opens, both, effective, session)
-            yield BarsClosed(closes, session, both)
-            number += 1
+        bars = zip(map(Bar, symbols, *(column[low:high].tolist() for column in columns)), strict=True)  # tuples of one
+        closings = map(BarsClosed, closed, plan.session[low:high].tolist(), bars)
+        effective = [actions.get(number, ()) for number in range(low, high)] if actions else repeat(())
+        for closing, opens, before in zip(closings, opened, effective, strict=False):  # without actions there is no end of none
+            if waiting or before:
+                yield BarsOpened(opens, closing.bars, before, closing.session)
+            yield closing
 
 
 def _several_symbols(
     history: History, plan: Schedule, actions: dict[int, tuple[CorporateAction, ...]], waiting: Sized
 ) -> Iterator[BarsOpened | BarsClosed]:
-    columns = _columns(history)
-    symbols = [instrument.symbol for instrument in history.instruments]
-    for low in range(0, len(plan.time), _CHUNK):
-        high = min(low + _CHUNK, len(plan.time))
-        kinds, times = plan.kind[low:high].tolist(), plan.time[low:high].tolist()
-        starts = plan.start[low : high + 1].tolist()
-        base = starts[0]
-        members = plan.bar[base : starts[-1]]
-        names = [symbols[index] for index in plan.symbol[members].tolist()]
-        bars = list(map(Bar, names, *(column[members].tolist() for column in columns)))
-        sessions, numbers = plan.session[members].tolist(), members.tolist()
-        for group, kind in enumerate(kinds):
-            begin, end = starts[group] - base, starts[group + 1] - base
-            if kind == CLOSE:
-                yield BarsClosed(times[group], sessions[begin], tuple(bars[begin:end]))
-            else:
-                effective = tuple(a for n in numbers[begin:end] for a in actions.get(n, ())) if actions else ()
-                if waiting or effective:
-                    yield BarsOpened(times[group], tuple(bars[begin:end]), effective, sessions[begin])
+    columns, symbols = _columns(history), [instrument.symbol for instrument in history.instruments]
+
+    def bars(numbers: NDArray[np.int32]) -> Iterator[Bar]:
+        names = [symbols[index] for index in plan.symbol[numbers].tolist()]
+        return map(Bar, names, *(column[numbers].tolist() for column in columns))
+
+    step = max(1, _CHUNK // len(symbols))
+    for low in range(0, len(plan.time), step):
+        kind, start = plan.kind[low : low + step], plan.start[low : low + step + 1]
+        closes = np.repeat(kind == CLOSE, np.diff(start))
+        closed = bars(plan.bar[start[0] : start[-1]][closes])
+        times, sessions = plan.time[low : low + step].tolist(), plan.session[plan.bar[start[:-1]]].tolist()
+        for is_open, time, session, (begin, end) in zip(kind.tolist(), times, sessions, pairwise(start.tolist()), strict=True):
+            if not is_open:
+                yield BarsClosed(time, session, tuple(islice(closed, end - begin)))
+                continue
+            numbers = plan.bar[begin:end]
+            effective = tuple(action for number in numbers.tolist() for action in actions.get(number, ())) if actions else ()
+            if waiting or effective:
+                yield BarsOpened(time, tuple(bars(numbers)), effective, session)
 
 
 def _columns(history: History) -> list[NDArray[np.generic]]:

@@ -200,7 +200,7 @@ def run_events(spec: RunSpec, history: History, progress: Callable[[float], None
     broker = PaperBroker(spec, flows_of(history) if spec.costs.impact > 0.0 else None)
     units = {instrument.symbol: instrument.lots_per_unit for instrument in spec.instruments}
     record = _Record(units)
-    step, held = broker.step, engine.portfolio.held
+    step, held, symbols = broker.step, engine.portfolio.held, len(spec.instruments)
     marks: list[EquityMarked] = []
     for event in market_events(history, None if spec.margin else engine.orders):
         answers = step(engine, event)
@@ -212,8 +212,8 @@ def run_events(spec: RunSpec, history: History, progress: Callable[[float], None
             raise InvariantViolated(f"a close was answered by {type(marked).__name__} before its equity was marked")
         marks.append(marked)
         if held:
-            for bar in event.bars:
-                record.held += bar.symbol in held
+            bars = event.bars
+            record.held += len(held) if len(bars) == symbols else sum(bar.symbol in held for bar in bars)
         if len(marks) == _BATCH:
             record.mark(marks)
             if progress is not None:
@@ -253,10 +253,10 @@ class _Record:
 
     def mark(self, events: list[EquityMarked]) -> None:
         """Note the equity after closes and forget ``events``."""
-        self.equity.time.extend([event.bar_time for event in events])
-        self.equity.equity.extend([event.equity for event in events])
-        self.equity.cash.extend([event.cash for event in events])
-        self.sessions.extend([event.session for event in events])
+        self.equity.time.fromlist([event.bar_time for event in events])
+        self.equity.equity.fromlist([event.equity for event in events])
+        self.equity.cash.fromlist([event.cash for event in events])
+        self.sessions.fromlist([event.session for event in events])
         events.clear()
 
     def take(self, events: list[JournalEvent]) -> JournalEvent | None:
@@ -265,7 +265,7 @@ class _Record:
         for event in events:
             if type(event) is OrderFilled:
                 quantity = event.lots / self._units[event.symbol]
-                side = event.side.name.lower()
+                side = "buy" if event.side > 0 else "sell"
                 self.fills.append(LedgerRow(event.bar_time, event.symbol, side, quantity, event.price, event.fee, event.reason))
                 self.fill_lots.append(event.lots)
                 self.limited += event.open_lots > 0

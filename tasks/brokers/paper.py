@@ -41,7 +41,7 @@ from domain.rules.regulatory import row_in_force
 from domain.sessions import session_ends
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from domain.engine import Engine
     from domain.events import BarsClosed, JournalEvent
@@ -111,33 +111,32 @@ class PaperBroker:
 
     def _open(self, engine: Engine, event: BarsOpened, out: list[JournalEvent]) -> None:
         """Fill what the opening meets: sells before buys, each in code-point order of symbols."""
+        bars = [bar for bar in event.bars if bar.symbol in engine.working or bar.symbol in engine.resting]
         for side in (Side.SELL, Side.BUY):
-            for bar in event.bars:
+            for bar in bars:
                 order = engine.working.get(bar.symbol)
                 if order is not None and order.side == side:
-                    for answer in self._fill_target(engine, order, bar, event):
-                        self._tell(engine, answer, out)
+                    self._fill_target(engine, order, bar, event, out)
                 if bar.symbol in engine.resting and not bar.volume <= 0.0:
                     self._match_opening(engine, bar, side, event, out)
-        for bar in event.bars:
+        for bar in bars:
             if bar.symbol in engine.resting and not bar.volume <= 0.0:
                 rows = rows_of(engine.resting[bar.symbol])
                 end_opening(rows, 0, len(rows))
                 self._report(engine, bar, event.time, rows, [], out)
 
-    def _fill_target(self, engine: Engine, order: Order, bar: Bar, event: BarsOpened) -> Iterator[Answer]:
+    def _fill_target(self, engine: Engine, order: Order, bar: Bar, event: BarsOpened, out: list[JournalEvent]) -> None:
         units = self._terms[bar.symbol].lots_per_unit
         cash = inf if self._spec.margin else engine.portfolio.cash
         allowance, levies, flow = self._allowance(engine, bar), self._levies_for(bar, event.session), self._flow(bar)
         fill = simulate_market_fill(order.side, order.open_lots, bar.open, allowance, cash, self._costs, levies, flow, units)
         if fill.lots:
-            yield _filled(
-                order, event.time, bar, TapeRow(lots=fill.lots, point=bar.open, price=fill.price, fee=fill.fee, cut=fill.cut_lots)
-            )
+            rest = order.open_lots - fill.lots - fill.cut_lots
+            self._tell(engine, _filled(order, event.time, bar, fill.lots, bar.open, fill.price, fill.fee, rest), out)
         if fill.cut_lots:
-            yield OrderCancelled(event.time, order.order_id)
+            self._tell(engine, OrderCancelled(event.time, order.order_id), out)
             value = value_of(fill.cut_lots, fill.price, units)
-            yield _refused(engine, order, event.time, bar, fill.cut_lots, value, Breach.CASH)
+            self._tell(engine, _refused(engine, order, event.time, bar, fill.cut_lots, value, Breach.CASH), out)
 
     def _match_opening(self, engine: Engine, bar: Bar, side: Side, event: BarsOpened, out: list[JournalEvent]) -> None:
         rows, terms = rows_of(engine.resting[bar.symbol]), self._terms_for(bar, event.session)
@@ -188,7 +187,8 @@ class PaperBroker:
         for row in tape:
             order = engine.resting[bar.symbol][row.slot]
             if row.lots:
-                self._tell(engine, _filled(order, time, bar, row), out)
+                rest = order.open_lots - row.lots - row.cut
+                self._tell(engine, _filled(order, time, bar, row.lots, row.point, row.price, row.fee, rest), out)
             if row.cut:
                 value = value_of(row.cut, row.price, self._terms[bar.symbol].lots_per_unit)
                 breach = Breach.CASH if order.side > 0 else Breach.SHORT_NOT_ALLOWED
@@ -240,21 +240,21 @@ def _tape(rows: list[RestingOrder]) -> list[TapeRow]:
     return [TapeRow() for _ in range(4 * len(rows) + 4)]
 
 
-def _filled(order: Order, time: int, bar: Bar, row: TapeRow) -> OrderFilled:
+def _filled(order: Order, time: int, bar: Bar, lots: int, point: float, price: float, fee: float, rest: int) -> OrderFilled:
     return OrderFilled(
         time,
         order.order_id,
         order.symbol,
         order.strategy,
         order.side,
-        row.lots,
-        row.price,
-        row.fee,
+        lots,
+        price,
+        fee,
         order.reason,
-        order.filled_lots + row.lots,
+        order.filled_lots + lots,
         bar.time,
-        row.point,
-        order.open_lots - row.lots - row.cut,
+        point,
+        rest,
     )
 
 
