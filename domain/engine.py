@@ -33,7 +33,7 @@ from domain.events import (
 )
 from domain.market import Side
 from domain.resting import NO_PARENT, differs, is_dormant, row_of, rows_of, side_of
-from domain.rules.accounting import apply_split, dividend_cash, split_lots, whole_lots
+from domain.rules.accounting import apply_split, delisting_price, dividend_cash, split_lots, value_of, whole_lots
 from domain.rules.book import NO_GROUP, RestingOrder, open_entries, protect, relatives_after_fill
 from domain.rules.exits import PROTECTIVE, is_any, target_after_exit, time_is_up, trailing_price
 from domain.rules.fills import OrderType, Reason, TimeInForce
@@ -59,6 +59,7 @@ from domain.wishes import Cancel, View, Wish, checked_wishes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from collections.abc import Set as AbstractSet
 
     from domain.commands import AnyCommand
     from domain.events import JournalEvent, MarketEvent
@@ -220,6 +221,19 @@ class Engine(State):
             return CorporateActionApplied(time, action, position.lots, position.lots, owed, bar_time) if owed else None
         return None
 
+    def _delist(self, event: BarsClosed, out: list[JournalEvent]) -> frozenset[str]:
+        """Withdraw every order of the symbols whose last bar this is, settle their positions, and return the symbols."""
+        bars = {bar.symbol: bar for bar in event.bars}
+        for action in event.actions:
+            for order in self._open_orders(action.symbol):
+                self._emit(OrderCancelled(event.time, order.order_id), out)
+            lots, bar = self.portfolio.position(action.symbol).lots, bars[action.symbol]
+            if lots:
+                price = delisting_price(lots, bar.close, action.value)
+                cash = value_of(lots, price, self._lots_per_unit[action.symbol])
+                self._emit(CorporateActionApplied(event.time, action, lots, 0, cash, bar.time, price), out)
+        return frozenset(action.symbol for action in event.actions)
+
     def _mark_splits(self, event: BarsOpened) -> None:
         for action in event.actions:
             if action.action != "split":
@@ -332,6 +346,8 @@ class Engine(State):
     def close(self, event: BarsClosed) -> list[JournalEvent]:
         """Take bars that closed and return everything that follows, as ``handle`` does: what happens most."""
         bars, portfolio, before = event.bars, self.portfolio, self._watch
+        out: list[JournalEvent] = []
+        gone = self._delist(event, out) if event.actions else frozenset()
         if self._remembers:
             self._mark(event)
         else:
@@ -339,28 +355,37 @@ class Engine(State):
                 portfolio.marks[bar.symbol] = bar.close
             self.bar_time = bars[0].time
         equity = portfolio.equity if portfolio.held else portfolio.cash
-        out: list[JournalEvent] = [EquityMarked(event.time, self.bar_time, event.session, equity, portfolio.cash)]
+        out.append(EquityMarked(event.time, self.bar_time, event.session, equity, portfolio.cash))
         self._take_mark(event.session, equity)
         if self._watch is not before:
             self._report_breaches(before, event.time, out)
         keep = self._margin_call(event.time, out) if self._margin else 1.0
         targets = self._on_close(event)
         if targets or self._deferred or self._remembers:
-            self._decide(event, targets or [nan] * len(bars), keep < 1.0, out)
+            self._decide(event, targets or [nan] * len(bars), gone, keep < 1.0, out)
         if self._eventful:
             for bar in event.bars:
-                if bar.symbol in self._eventful:
+                if bar.symbol in self._eventful and bar.symbol not in gone:
                     self._ask(bar.symbol, event.time, keep < 1.0, out)
         if keep < 1.0:
             self._liquidate(keep, event.time, out)
         return out
 
-    def _decide(self, event: BarsClosed, targets: Sequence[float], called: bool, out: list[JournalEvent]) -> None:  # noqa: FBT001
-        """Take the targets that changed, withdraw what they replace, and order what is due."""
+    def _decide(
+        self,
+        event: BarsClosed,
+        targets: Sequence[float],
+        gone: AbstractSet[str],
+        called: bool,  # noqa: FBT001
+        out: list[JournalEvent],
+    ) -> None:
+        """Take the targets that changed, withdraw what they replace, and order what is due; nothing for symbols that are gone."""
         due = []
         standing, measuring, timed = self.standing, self._measuring, self._timed
         for bar, target in zip(event.bars, targets, strict=True):
             symbol = bar.symbol
+            if symbol in gone:
+                continue
             resized = measuring is not None and self._is_resized(symbol, event.session, measuring)
             if target == target and target != standing.get(symbol, 0.0):  # noqa: PLR0124 - not NaN
                 assignment = self._assignments[symbol]

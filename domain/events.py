@@ -34,10 +34,14 @@ class BarsOpened(Event, frozen=True, gc=False):
 
 
 class BarsClosed(Event, frozen=True, gc=False):
-    """All bars that end at ``time``; ``session`` is the session date they belong to, in days since 1970."""
+    """All bars that end at ``time``; ``session`` is the session date they belong to, in days since 1970.
+
+    ``actions`` are the delistings of symbols whose last bar is among them.
+    """
 
     session: int
     bars: tuple[Bar, ...]
+    actions: tuple[CorporateAction, ...] = ()
 
 
 class RunStarted(Event, frozen=True):
@@ -179,9 +183,10 @@ class MarginCalled(Event, frozen=True, gc=False):
 
 
 class CorporateActionApplied(Event, frozen=True, gc=False):
-    """A split or dividend reached the books: lots after it, cash that came with it.
+    """A corporate action reached the books: lots after it, cash that came with it.
 
-    A dividend with a pay date brings its cash with the ``payment`` of that date. A split also scales open orders.
+    A dividend with a pay date brings its cash with the ``payment`` of that date. A split also scales open orders; its
+    ``opening_price`` is that of the bar, that of a delisting the price at which the position was settled.
     """
 
     action: CorporateAction

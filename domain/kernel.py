@@ -41,7 +41,7 @@ from domain.rules.sizing import SizingRule
 from domain.rules.ticks import limit_on_tick, stop_on_tick
 from domain.run import NO_LIMITS, RunSpec
 from domain.sessions import instants, session_dates, session_ends
-from domain.timeline import CLOSE, History, Schedule, actions_by_bar, joined, schedule
+from domain.timeline import CLOSE, History, Schedule, actions_by_bar, delistings_by_bar, joined, schedule
 from domain.wishes import Cancel, Wish
 
 if TYPE_CHECKING:
@@ -123,6 +123,7 @@ def simulate(
         *columns,
         joined(targets),
         *_action_columns(history, len(timed.symbol)),
+        _haircuts(history, len(timed.symbol)),
         fixed_rows(spec, [len(bars) for bars in history.bars]),
         *_signal_columns(spec, history, timed),
         _liquidity(spec, history),
@@ -240,6 +241,15 @@ def _action_columns(history: History, bars: int) -> tuple[NDArray[Any], Rows]:
             following = len(rows) + 1 if place < len(known) - 1 else -1
             rows.append((kind, action.value, key, following))
     return first, filled(rows, ActionRow)
+
+
+def _haircuts(history: History, bars: int) -> NDArray[np.float64]:
+    """Return the haircut of each bar at whose close its symbol is delisted, NaN for the others; nothing where none is."""
+    delistings = delistings_by_bar(history)
+    haircuts = np.full(bars if delistings else 0, np.nan)
+    for bar, action in delistings.items():
+        haircuts[bar] = action.value
+    return haircuts
 
 
 for _function in COMPILED:

@@ -13,7 +13,7 @@ import numpy as np
 from numba.extending import register_jitable
 
 from domain.market import Side
-from domain.rules.accounting import Position, apply_fill, apply_split, dividend_cash, split_lots, value_of
+from domain.rules.accounting import Position, apply_fill, apply_split, delisting_price, dividend_cash, split_lots, value_of
 from domain.rules.book import (
     NO_GROUP,
     NO_PARENT,
@@ -282,6 +282,37 @@ def _apply_actions(
             else:
                 account.cash += paid
         action = row.following
+
+
+@_compiled
+def _delist(
+    account: Any,
+    state: Any,
+    bar: int,
+    close: float,
+    haircut: float,
+    lots_per_unit: int,
+    book: Rows,
+    base: int,
+    slots: int,
+    fill: Any,
+) -> None:
+    """Withdraw every order of a symbol whose last bar this is, and settle its position."""
+    if state.pending != 0:
+        state.pending = 0
+        account.waiting -= 1
+    for slot in range(base, base + slots):
+        book[slot].lots, book[slot].parent = 0, NO_PARENT
+    _settle(account, state, book, base, slots)
+    if state.lots == 0:
+        return
+    side, lots = (_SELL if state.lots > 0 else _BUY), abs(state.lots)
+    price = delisting_price(state.lots, close, haircut)
+    booking = apply_fill(_position(state), side, lots, price, 0.0, lots_per_unit)
+    state.lots, state.average, state.realised = booking.position
+    account.cash += booking.cash
+    _write_fill(fill, bar, side, lots, price, 0.0, Reason.CORPORATE_ACTION.value)
+    account.fills += 1
 
 
 # The rest of the account, as a decision sees it
@@ -668,6 +699,7 @@ def loop(  # noqa: C901, PLR0911, PLR0912, PLR0915 - the order of a bar's steps,
     target: NDArray[np.float64],
     first_action: NDArray[np.int64],
     actions: Rows,
+    haircut: NDArray[np.float64],
     fixed: Rows,
     signal_open: NDArray[np.float64],
     signal_close: NDArray[np.float64],
@@ -705,7 +737,7 @@ def loop(  # noqa: C901, PLR0911, PLR0912, PLR0915 - the order of a bar's steps,
     symbols, groups, capacity = len(states), len(kind), len(fill_rows)
     rate, slots = cost_rate(costs), len(spare) if resting else 0
     has_actions, has_impact, has_levies, scripted = len(first_action) > 1, len(liquidity) > 0, len(fee_since) > 0, len(lines) > 0
-    rows_a_symbol = len(tape) + 1 if resting else 1
+    has_delistings, rows_a_symbol = len(haircut) > 0, len(tape) + 1 if resting else 1
     receivable = np.zeros(max(len(actions), 1))  # dividends between ex-date and pay date, by account key
     due, active = np.zeros(symbols, np.int64), np.zeros(symbols, np.int64)
     wide = symbols if measured else 1
@@ -715,7 +747,15 @@ def loop(  # noqa: C901, PLR0911, PLR0912, PLR0915 - the order of a bar's steps,
     watched = Watch(-1, account.cash, account.cash, 0, 0, -np.inf)
     flow = Liquidity(0.0, np.inf)
 
-    quiet = alone and not has_actions and not margin and not measured and not scripted and fixed[0].exit_bars == 0
+    quiet = (
+        alone
+        and not has_actions
+        and not has_delistings
+        and not margin
+        and not measured
+        and not scripted
+        and fixed[0].exit_bars == 0
+    )
     group = -1
     while group + 1 < groups:
         group += 1
@@ -848,6 +888,16 @@ def loop(  # noqa: C901, PLR0911, PLR0912, PLR0915 - the order of a bar's steps,
                         units = fixed[s].lots_per_unit
                         _take(account, state, trading, tape, book, base, slots, bar, s, units, fill_rows, refusal_rows)
 
+        if has_delistings:
+            if account.fills + symbols > capacity:
+                return False
+            for index in range(begin, end):
+                bar = member[index]
+                s = symbol_of[bar]
+                if haircut[bar] >= 0.0:
+                    fill_row, units = fill_rows[account.fills], fixed[s].lots_per_unit
+                    _delist(account, states[s], bar, close[bar], haircut[bar], units, book, s * slots, slots, fill_row)
+
         for index in range(begin, end):
             bar = member[index]
             state = states[symbol_of[bar]]
@@ -884,6 +934,8 @@ def loop(  # noqa: C901, PLR0911, PLR0912, PLR0915 - the order of a bar's steps,
         for index in range(begin, end):
             bar = member[index]
             s = symbol_of[bar]
+            if has_delistings and haircut[bar] >= 0.0:
+                continue
             month = month_of[bar] if measured else 0
             if _is_due(account, states[s], fixed[s], target[bar], month, measured, resting):
                 due[count] = bar
@@ -924,7 +976,7 @@ def loop(  # noqa: C901, PLR0911, PLR0912, PLR0915 - the order of a bar's steps,
         if scripted:
             for index in range(begin, end):
                 bar = member[index]
-                if first_line[bar] < 0:
+                if first_line[bar] < 0 or (has_delistings and haircut[bar] >= 0.0):
                     continue
                 if account.refusals + _LINES_A_BAR > capacity:
                     return False

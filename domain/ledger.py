@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING, NamedTuple, overload
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+from domain.events import OrderFilled
+from domain.rules.fills import Reason
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from domain.events import CorporateActionApplied
     from domain.timeline import History
 
 _NULL = np.uint64(0x7FF8000000000000)
@@ -63,6 +67,18 @@ class EquityCurve(Sequence[EquityRow]):
 
     def __hash__(self) -> int:
         return hash((bytes(self.time), bytes(self.equity), bytes(self.cash)))
+
+
+def ledger_row(event: OrderFilled | CorporateActionApplied, lots_per_unit: Mapping[str, int]) -> LedgerRow | None:
+    """Return the row of a fill, or of a delisting that ended a position; None for other corporate actions."""
+    if isinstance(event, OrderFilled):
+        side, quantity = event.side.name.lower(), event.lots / lots_per_unit[event.symbol]
+        return LedgerRow(event.bar_time, event.symbol, side, quantity, event.price, event.fee, event.reason)
+    symbol, lots = event.action.symbol, abs(event.lots_before)
+    if event.action.action != "delisting":
+        return None
+    side, reason = ("sell" if event.lots_before > 0 else "buy"), Reason.CORPORATE_ACTION.code
+    return LedgerRow(event.bar_time, symbol, side, lots / lots_per_unit[symbol], event.opening_price, 0.0, reason)
 
 
 def ledger_sha256(rows: Iterable[LedgerRow]) -> str:

@@ -145,7 +145,7 @@ class CorporateAction(msgspec.Struct, frozen=True):
     """A change of what a share is.
 
     ``ex_date`` and ``pay_date`` are ISO dates. ``action`` is ``split`` (``value`` new shares per old), ``dividend``
-    (``value`` cash per share), ``symbol_change`` or ``delisting``.
+    (``value`` cash per share) or ``delisting`` (``value`` the haircut on the last price, a fraction).
     """
 
     symbol: str

@@ -82,7 +82,7 @@ class Portfolio:
     def book_action(self, applied: CorporateActionApplied, position: Position) -> None:
         """Book a corporate action: the position after it and the cash that came with it."""
         self.cash += applied.cash
-        if applied.action.action != "split":
+        if applied.action.action not in {"split", "delisting"}:  # their cash comes for a position, whose result is realised
             self.flows += applied.cash
         self._hold(applied.action.symbol, position)
 

@@ -33,7 +33,7 @@ from domain.measuring import Measuring
 from domain.orders import TERMINAL, Order, Status, advance
 from domain.portfolio import Portfolio
 from domain.resting import Places, rows_of
-from domain.rules.accounting import Split, apply_split, split_lots
+from domain.rules.accounting import Split, apply_fill, apply_split, split_lots
 from domain.rules.book import split_orders
 from domain.rules.costs import cost_rate
 from domain.rules.exits import opens
@@ -275,6 +275,10 @@ class State:
             split: Split = apply_split(position, action.value, event.opening_price, self._lots_per_unit[action.symbol])
             self.portfolio.book_action(event, split.position)
             self._split_orders(action.symbol, action.value)
+        elif action.action == "delisting":
+            side, lots = (-1 if position.lots > 0 else 1), abs(position.lots)
+            settled = apply_fill(position, side, lots, event.opening_price, 0.0, self._lots_per_unit[action.symbol])
+            self.portfolio.book_action(event, settled.position)
         elif action.action == "dividend" and action.pay_date is not None:
             self._receivable[key] = event.cash
         else:

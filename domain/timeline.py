@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import islice, pairwise, repeat
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 from msgspec import structs
@@ -119,22 +119,23 @@ def _alternating(
 
 
 def actions_by_bar(history: History) -> dict[int, tuple[CorporateAction, ...]]:
-    """Return the actions that take effect before each bar opens, by bar number.
+    """Return the splits, dividends and payments that take effect before each bar opens, by bar number.
 
     An action takes effect at its symbol's first bar on or after its ex-date; one on or before the first bar's date is in the
     prices already, one after the last bar never happens here. A dividend with a pay date appears again on that date as
     ``payment``. Within a bar: splits before dividends before payments.
     """
-    order = {"symbol_change": 0, "split": 1, "dividend": 2, "payment": 3, "delisting": 4}
+    order = {"split": 0, "dividend": 1, "payment": 2}
     found: dict[int, list[CorporateAction]] = {}
-    affected = {action.symbol for action in history.actions}
+    effective = [action for action in history.actions if action.action in order]
+    affected = {action.symbol for action in effective}
     offset = 0
     for instrument, bars in zip(history.instruments, history.bars, strict=True):
         if instrument.symbol not in affected or not len(bars):
             offset += len(bars)
             continue
         dates = session_dates(bars.time, history.timeframe, instrument.calendar)
-        for action in history.actions:
+        for action in effective:
             if action.symbol != instrument.symbol:
                 continue
             index = _first_bar(dates, action.ex_date)
@@ -149,9 +150,24 @@ def actions_by_bar(history: History) -> dict[int, tuple[CorporateAction, ...]]:
     return {bar: tuple(sorted(actions, key=lambda action: order[action.action])) for bar, actions in found.items()}
 
 
+def delistings_by_bar(history: History) -> dict[int, CorporateAction]:
+    """Return the delistings by the number of the bar at whose close they take effect: the symbol's last before the ex-date."""
+    found: dict[int, CorporateAction] = {}
+    offset = 0
+    for instrument, bars in zip(history.instruments, history.bars, strict=True):
+        for action in history.actions:
+            if action.action == "delisting" and action.symbol == instrument.symbol:
+                after = _first_bar(session_dates(bars.time, history.timeframe, instrument.calendar), action.ex_date)
+                if after > 0:
+                    found[offset + after - 1] = action
+        offset += len(bars)
+    return found
+
+
 def actions_used(history: History) -> list[CorporateAction]:
     """Return the actions that take effect in ``history``, each once, ordered by symbol, date, kind and value."""
     used = {action for actions in actions_by_bar(history).values() for action in actions if action.action != "payment"}
+    used.update(delistings_by_bar(history).values())
     return sorted(used, key=lambda action: (action.symbol, action.ex_date, action.action, action.value, action.pay_date or ""))
 
 
@@ -184,14 +200,24 @@ def market_events(history: History, waiting: Sized | None = None) -> Iterator[Ba
     takes effect: nothing would come of it.
     """
     plan = schedule(history)
-    actions = actions_by_bar(history)
+    effects = _Effects(actions_by_bar(history), {bar: (action,) for bar, action in delistings_by_bar(history).items()})
     alternating = len(history.bars) == 1 and bool(np.all(plan.kind[1::2] == CLOSE)) and len(plan.kind) == 2 * len(plan.symbol)
-    return (_one_symbol if alternating else _several_symbols)(history, plan, actions, _ALWAYS if waiting is None else waiting)
+    return (_one_symbol if alternating else _several_symbols)(history, plan, effects, _ALWAYS if waiting is None else waiting)
 
 
-def _one_symbol(
-    history: History, plan: Schedule, actions: dict[int, tuple[CorporateAction, ...]], waiting: Sized
-) -> Iterator[BarsOpened | BarsClosed]:
+class _Effects(NamedTuple):
+    """The actions that take effect before a bar opens, and at its close, by bar number."""
+
+    opening: dict[int, tuple[CorporateAction, ...]]
+    closing: dict[int, tuple[CorporateAction, ...]]
+
+    @staticmethod
+    def among(effects: dict[int, tuple[CorporateAction, ...]], numbers: NDArray[np.int32]) -> tuple[CorporateAction, ...]:
+        """Return the actions of several bars, in their order."""
+        return tuple(action for number in numbers.tolist() for action in effects.get(number, ())) if effects else ()
+
+
+def _one_symbol(history: History, plan: Schedule, effects: _Effects, waiting: Sized) -> Iterator[BarsOpened | BarsClosed]:
     """Yield the events of one symbol, where each bar opens and then closes."""
     columns, count = _columns(history), len(history.bars[0])
     symbols = repeat(history.instruments[0].symbol)
@@ -199,17 +225,16 @@ def _one_symbol(
         high = min(low + _CHUNK, count)
         opened, closed = plan.time[2 * low : 2 * high : 2].tolist(), plan.time[2 * low + 1 : 2 * high : 2].tolist()
         bars = zip(map(Bar, symbols, *(column[low:high].tolist() for column in columns)), strict=True)  # tuples of one
-        closings = map(BarsClosed, closed, plan.session[low:high].tolist(), bars)
-        effective = [actions.get(number, ()) for number in range(low, high)] if actions else repeat(())
+        ends = [effects.closing.get(number, ()) for number in range(low, high)] if effects.closing else repeat(())
+        closings = map(BarsClosed, closed, plan.session[low:high].tolist(), bars, ends)
+        effective = [effects.opening.get(number, ()) for number in range(low, high)] if effects.opening else repeat(())
         for closing, opens, before in zip(closings, opened, effective, strict=False):  # without actions there is no end of none
             if waiting or before:
                 yield BarsOpened(opens, closing.bars, before, closing.session)
             yield closing
 
 
-def _several_symbols(
-    history: History, plan: Schedule, actions: dict[int, tuple[CorporateAction, ...]], waiting: Sized
-) -> Iterator[BarsOpened | BarsClosed]:
+def _several_symbols(history: History, plan: Schedule, effects: _Effects, waiting: Sized) -> Iterator[BarsOpened | BarsClosed]:
     columns, symbols = _columns(history), [instrument.symbol for instrument in history.instruments]
 
     def bars(numbers: NDArray[np.int32]) -> Iterator[Bar]:
@@ -224,10 +249,11 @@ def _several_symbols(
         times, sessions = plan.time[low : low + step].tolist(), plan.session[plan.bar[start[:-1]]].tolist()
         for is_open, time, session, (begin, end) in zip(kind.tolist(), times, sessions, pairwise(start.tolist()), strict=True):
             if not is_open:
-                yield BarsClosed(time, session, tuple(islice(closed, end - begin)))
+                ends = effects.among(effects.closing, plan.bar[begin:end]) if effects.closing else ()
+                yield BarsClosed(time, session, tuple(islice(closed, end - begin)), ends)
                 continue
             numbers = plan.bar[begin:end]
-            effective = tuple(action for number in numbers.tolist() for action in actions.get(number, ())) if actions else ()
+            effective = effects.among(effects.opening, numbers)
             if waiting or effective:
                 yield BarsOpened(time, tuple(bars(numbers)), effective, session)
 

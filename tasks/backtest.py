@@ -9,8 +9,17 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 import numpy as np
 
 from domain.errors import InvariantViolated
-from domain.events import BarAmbiguous, BarsOpened, BorrowCharged, EquityMarked, LimitBreached, OrderFilled, OrderRefused
-from domain.ledger import EquityCurve, LedgerRow
+from domain.events import (
+    BarAmbiguous,
+    BarsOpened,
+    BorrowCharged,
+    CorporateActionApplied,
+    EquityMarked,
+    LimitBreached,
+    OrderFilled,
+    OrderRefused,
+)
+from domain.ledger import EquityCurve, LedgerRow, ledger_row
 from domain.liquidity import flows_of
 from domain.market import Side
 from domain.rules.fills import Reason
@@ -264,15 +273,14 @@ class _Record:
         marked = None
         for event in events:
             if type(event) is OrderFilled:
-                quantity = event.lots / self._units[event.symbol]
-                side = "buy" if event.side > 0 else "sell"
-                self.fills.append(LedgerRow(event.bar_time, event.symbol, side, quantity, event.price, event.fee, event.reason))
-                self.fill_lots.append(event.lots)
+                self._book(event, event.lots)
                 self.limited += event.open_lots > 0
             elif type(event) is EquityMarked:
                 marked = event
             elif type(event) is OrderRefused:
                 self.refusals.append(Refusal(event.bar_time, event.symbol, event.breach, event.lots, event.value, event.bound))
+            elif type(event) is CorporateActionApplied:
+                self._book(event, abs(event.lots_before))
             elif type(event) is BarAmbiguous:
                 self.ambiguities.append(Ambiguity(event.bar_time, event.symbol, event.high_first, event.low_first))
             elif type(event) is BorrowCharged:
@@ -280,3 +288,9 @@ class _Record:
             elif type(event) is LimitBreached:
                 self.drawdown = self.drawdown or event.breach == Breach.MAX_DRAWDOWN.code
         return marked
+
+    def _book(self, event: OrderFilled | CorporateActionApplied, lots: int) -> None:
+        row = ledger_row(event, self._units)
+        if row is not None:
+            self.fills.append(row)
+            self.fill_lots.append(lots)

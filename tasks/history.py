@@ -15,6 +15,7 @@ from domain.errors import DataError, InputError
 from domain.market import AssetClass, Instrument, Timeframe
 from domain.quality import FLAGGED, FUTURE, IMPROBABLE, MISSING, SPLIT, iso
 from domain.sessions import session_dates, within
+from domain.symbol_changes import joined_by_changes, renamed_actions, with_predecessors
 from domain.timeline import History, merged
 from tasks.coarser import made_coarser
 
@@ -69,18 +70,27 @@ def from_file(
     A ``timeframe`` coarser than the file's has its bars resampled.
     Bars later than ``now`` (UTC microseconds, the machine's clock where None) are left out with a warning.
     """
-    from tasks.market_data.files import load, read_actions, unread_actions  # noqa: PLC0415 - pyarrow is needed for files alone
+    from tasks.market_data.files import (  # noqa: PLC0415 - pyarrow is needed for files alone
+        load,
+        read_actions,
+        read_symbol_changes,
+        unread_actions,
+    )
 
     effective = merged(read_actions(actions)) if actions is not None else ()
-    found = load(path, symbols, *dates, asset_class=asset_class, now=_present(now), actions=effective)
+    changes = read_symbol_changes(actions) if actions is not None else []
+    wanted = sorted(with_predecessors(symbols, changes)) if symbols else symbols
+    found = load(path, wanted, *dates, asset_class=asset_class, now=_present(now), actions=effective)
     frame = timeframe or found.timeframe
     if frame.length < found.timeframe.length:
         raise InputError(f"{path} holds {found.timeframe.name} bars: --timeframe {frame.name} cannot be finer")
     if not found.checked.bars:
         first = found.findings[0]
         raise DataError(f"{path} has no bar that can be true, the first finding: row {first.row} {first.kind}, {first.detail}")
-    instruments = tuple(Instrument.of(bars.symbol, asset_class) for bars in found.checked.bars)
-    history, notes = _history(instruments, found.checked.bars, frame, effective)
+    series, names = joined_by_changes(found.checked.bars, changes)
+    instruments = tuple(Instrument.of(bars.symbol, asset_class) for bars in series)
+    history, notes = _history(instruments, series, frame, merged(renamed_actions(effective, names)))
+    notes += [f"bars of {old} before it changed its symbol are bars of {new}" for old, new in sorted(names.items())]
     warnings = suspected_splits(history) if asset_class is AssetClass.EQUITY else []
     if actions is not None:
         warnings += unread_actions(actions, [instrument.symbol for instrument in instruments])

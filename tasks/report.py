@@ -12,6 +12,7 @@ from domain.errors import DataError
 from domain.events import CorporateActionApplied, EquityMarked, OrderFilled, RunStarted
 from domain.market import Timeframe
 from domain.performance import equity_points, max_drawdown, periods_a_year, sharpe, simple_returns, win_rate
+from domain.rules.fills import Reason
 from domain.trades import FillRow, SplitRow, round_trips
 from tasks.database import journal, runs
 from tasks.database.results import save_performance
@@ -110,6 +111,11 @@ def _act(book: _Book | None, event: CorporateActionApplied, units: int) -> None:
     action = event.action
     if action.action != "dividend" or action.pay_date is None:  # one with a pay date is paid by an event of its own
         book.cash += event.cash
+    if action.action == "delisting":
+        book.lots[action.symbol], side = 0, -1 if event.lots_before > 0 else 1
+        lots, price = abs(event.lots_before), event.opening_price
+        reason = Reason.CORPORATE_ACTION.code
+        book.fills.append(FillRow(event.bar_time, action.symbol, side, lots / units, price, 0.0, reason, lots, units))
     if action.action == "split":
         book.lots[action.symbol] = event.lots_after
         after = event.lots_after / units

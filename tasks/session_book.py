@@ -10,8 +10,8 @@ import numpy as np
 
 from domain.engine import Engine
 from domain.errors import DataError, InvariantViolated
-from domain.events import BarsClosed, EquityMarked, OrderFilled, RunFinished, RunStarted
-from domain.ledger import EquityRow, LedgerRow, dataset_id, equity_sha256, ledger_sha256
+from domain.events import BarsClosed, CorporateActionApplied, EquityMarked, OrderFilled, RunFinished, RunStarted
+from domain.ledger import EquityRow, LedgerRow, dataset_id, equity_sha256, ledger_row, ledger_sha256
 from domain.liquidity import flows_of
 from domain.targets import StreamedTargets
 from domain.timeline import CLOSE, OPEN, market_events, schedule
@@ -177,10 +177,10 @@ def _as_begun(history: History, run: Mapping[str, Any]) -> History:
 
 def _fills(events: Iterable[JournalEvent], units: dict[str, int]) -> Iterator[LedgerRow]:
     for event in events:
-        if isinstance(event, OrderFilled):
-            quantity = event.lots / units[event.symbol]
-            side = event.side.name.lower()
-            yield LedgerRow(event.bar_time, event.symbol, side, quantity, event.price, event.fee, event.reason)
+        if isinstance(event, OrderFilled | CorporateActionApplied):
+            row = ledger_row(event, units)
+            if row is not None:
+                yield row
 
 
 def _equity(events: Iterable[JournalEvent]) -> Iterator[EquityRow]:

@@ -104,7 +104,7 @@ def one_market(draw: st.DrawFn, symbol: str, *, daily: bool) -> Bars:
 
 @st.composite
 def actions_of(draw: st.DrawFn, symbol: str) -> list[CorporateAction]:
-    """Draw a few splits and dividends of one symbol."""
+    """Draw a few splits and dividends of one symbol, and perhaps its end."""
     made = []
     for _ in range(draw(st.integers(0, 3))):
         day = draw(st.integers(1, 12))
@@ -115,6 +115,9 @@ def actions_of(draw: st.DrawFn, symbol: str) -> list[CorporateAction]:
             pay = draw(st.none() | st.integers(0, 10))
             paid = None if pay is None else str(np.datetime64("2021-03-01") + day + pay)
             made.append(CorporateAction(symbol, date, "dividend", draw(st.sampled_from([0.05, 0.485, 1.0])), paid))
+    if draw(st.sampled_from([False, False, False, True])):
+        date = str(np.datetime64("2021-03-01") + draw(st.integers(1, 20)))
+        made.append(CorporateAction(symbol, date, "delisting", draw(st.sampled_from([0.0, 0.05, 0.3, 1.0]))))
     return list({(a.ex_date, a.action): a for a in made}.values())
 
 

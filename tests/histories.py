@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from domain.engine import Engine
-from domain.events import EquityMarked, OrderFilled, OrderRefused
-from domain.ledger import EquityRow, LedgerRow
+from domain.events import CorporateActionApplied, EquityMarked, OrderFilled, OrderRefused
+from domain.ledger import EquityRow, LedgerRow, ledger_row
 from domain.liquidity import flows_of
 from domain.market import DAY, AssetClass, Bars, CorporateAction, Instrument, Timeframe
 from domain.rules.costs import Costs
@@ -145,11 +145,8 @@ def stream(spec: RunSpec, past: History) -> Stream:
     engine, broker = Engine(spec, "test", StreamedTargets(spec)), PaperBroker(spec, flows_of(past))
     journal = [out for event in market_events(past) for out in broker.step(engine, event)]
     units = {instrument.symbol: instrument.lots_per_unit for instrument in spec.instruments}
-    fills = [
-        LedgerRow(e.bar_time, e.symbol, e.side.name.lower(), e.lots / units[e.symbol], e.price, e.fee, e.reason)
-        for e in journal
-        if isinstance(e, OrderFilled)
-    ]
+    rows = [ledger_row(e, units) for e in journal if isinstance(e, OrderFilled | CorporateActionApplied)]
+    fills = [row for row in rows if row is not None]
     equity = [EquityRow(e.bar_time, e.equity, e.cash) for e in journal if isinstance(e, EquityMarked)]
     refusals = [Refusal(e.bar_time, e.symbol, e.breach, e.lots, e.value, e.bound) for e in journal if isinstance(e, OrderRefused)]
     return Stream(engine, journal, fills, equity, refusals)

@@ -114,6 +114,15 @@ def apply_split(position: Position, ratio: float, opening_price: float, lots_per
 
 
 @rule
+def delisting_price(lots: int, close: float, haircut: float) -> float:
+    """Return what a position of ``lots`` in a delisted share is settled at: the last price less a ``haircut`` (a fraction).
+
+    A short position is settled at the last price: a haircut never helps.
+    """
+    return close * (1.0 - haircut) if lots > 0 else close
+
+
+@rule
 def dividend_cash(lots: int, per_unit: float, lots_per_unit: int) -> float:
     """Return the cash dividend on ``lots``: received when long, owed when short."""
     return to_cents_of_a_cent(value_of(lots, per_unit, lots_per_unit))

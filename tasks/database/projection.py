@@ -214,6 +214,8 @@ class Projection:
     def _action(self, seq: int, event: CorporateActionApplied) -> None:
         del seq
         action = event.action
+        if action.action == "delisting":
+            self._put(action.symbol, Position(), event.time)
         if action.action != "split":
             return
         ratio = {"ratio": action.value, "exactly": number(action.value), "hair": _HAIR}

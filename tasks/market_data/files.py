@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 from math import isfinite
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +16,7 @@ from domain.examination import examine
 from domain.market import DAY, HOUR, TIMEFRAMES, AssetClass, CorporateAction, Instrument, parse_symbol
 from domain.quality import NO_TIME
 from domain.sessions import session_dates, within
+from domain.symbol_changes import SymbolChange
 from tasks.market_data.input_files import check_is_file
 from tasks.market_data.provider import Fetched
 from tasks.market_data.tables import check_header, read_rows
@@ -27,7 +29,8 @@ if TYPE_CHECKING:
     from domain.market import Bars, Timeframe
     from domain.quality import Finding, Partition, Rows
 
-ACTIONS: Final = ("split", "dividend")
+ACTIONS: Final = ("split", "dividend", "delisting")
+_SYMBOL_CHANGE: Final = "symbol_change"
 _ACTION_COLUMNS: Final = ("symbol", "ex_date", "action", "value")
 
 
@@ -126,9 +129,10 @@ def infer_timeframe(rows: Rows, source: str) -> Timeframe:
 
 
 def read_actions(path: Path, symbols: Collection[str] | None = None) -> list[CorporateAction]:
-    """Return the splits and cash dividends of a CSV file, of the given symbols or all, by symbol and date.
+    """Return the splits, cash dividends and delistings of a CSV file, of the given symbols or all, by symbol and date.
 
-    ``unread_actions`` tells what else the file holds. Raises DataError for a file or a row that cannot be used.
+    ``read_symbol_changes`` returns its changes of symbols, and ``unread_actions`` tells what else the file holds. Raises DataError
+    for a file or a row that cannot be used.
     """
     chosen = [
         _action(row, f"{path} line {line}")
@@ -138,12 +142,30 @@ def read_actions(path: Path, symbols: Collection[str] | None = None) -> list[Cor
     return sorted(chosen, key=lambda action: (action.symbol, action.ex_date, ACTIONS.index(action.action)))
 
 
+def read_symbol_changes(path: Path) -> list[SymbolChange]:
+    """Return the changes of symbols in a CSV file of actions, whose ``value`` is the new symbol, in order of their dates."""
+    changes = []
+    for line, row in _action_rows(path):
+        if row["action"] != _SYMBOL_CHANGE:
+            continue
+        try:
+            ex_date = date.fromisoformat(row["ex_date"]).isoformat()
+            changes.append(SymbolChange(ex_date, parse_symbol(row["symbol"]), parse_symbol(row["value"])))
+        except (ValueError, InputError) as error:
+            raise DataError(f"{path} line {line}: {error}") from error
+    twice = [one.symbol for one, two in pairwise(sorted(changes, key=lambda change: change.symbol)) if one.symbol == two.symbol]
+    if twice:
+        raise DataError(f"{path} changes the symbol {', '.join(twice)} more than once: keep the true row")
+    return sorted(changes)
+
+
 def unread_actions(path: Path, symbols: Collection[str] | None = None) -> list[str]:
-    """Return a note for each row of a file of actions, of the given symbols or all, that is neither a split nor a dividend."""
+    """Return a note for each row of a file of actions, of the given symbols or all, that is no action known here."""
+    known = (*ACTIONS, _SYMBOL_CHANGE)
     return [
-        f"{path} line {line}: action {row['action']!r} of {row['symbol']} is not applied; known are {', '.join(ACTIONS)}"
+        f"{path} line {line}: action {row['action']!r} of {row['symbol']} is not applied; known are {', '.join(known)}"
         for line, row in _action_rows(path)
-        if row["action"] not in ACTIONS and (symbols is None or row["symbol"] in symbols)
+        if row["action"] not in known and (symbols is None or row["symbol"] in symbols)
     ]
 
 
@@ -167,7 +189,10 @@ def _action(row: Mapping[str, str], where: str) -> CorporateAction:
         value = float(row["value"])
     except (ValueError, InputError) as error:
         raise DataError(f"{where}: {error}") from error
-    if not (isfinite(value) and value > 0.0):
+    if row["action"] == "delisting":
+        if not 0.0 <= value <= 1.0:
+            raise DataError(f"{where}: value {value} of a delisting is the haircut on the last price, a fraction from 0 to 1")
+    elif not (isfinite(value) and value > 0.0):
         raise DataError(f"{where}: value {value} of a {row['action']} must be above 0")
     return CorporateAction(symbol, ex_date.isoformat(), row["action"], value, pay_date.isoformat() if pay_date else None)
 

@@ -43,6 +43,8 @@ def fills_by_bar(run: Run, past: History) -> dict[tuple[str, int], float]:
     """Return the units traded of each symbol in each bar."""
     traded: dict[tuple[str, int], float] = {}
     for fill in run.fills:
+        if fill.reason == "corporate_action":
+            continue  # nothing traded: a delisted position was settled
         key = fill.symbol, fill.time
         traded[key] = traded.get(key, 0.0) + fill.quantity
     return traded
