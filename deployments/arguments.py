@@ -171,7 +171,8 @@ def _backtest(parser: Parser) -> None:
     parser.add_argument(
         "--engine", choices=("kernel", "event"), help="compiled loop or event engine: same results (kernel where it can)"
     )
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--touch-probability", type=number, help="chance that a limit which is only touched fills (0)")
+    parser.add_argument("--seed", type=int, default=0, help="what the draws of touched limits depend on (0)")
     _config(parser)
     _json(parser)
     parser.add_argument("--out", type=path, metavar="DIR", help="write fills.csv, trades.csv, equity.csv and result.json")

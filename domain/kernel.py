@@ -14,6 +14,7 @@ import numba
 import numpy as np
 
 from domain.adjustment import adjust_forward
+from domain.finer import finer_columns
 from domain.kernel_loop import ACCRUAL, COMPILED, DIVIDEND, PAYMENT, SPLIT, loop
 from domain.kernel_rows import (
     AccountState,
@@ -137,6 +138,10 @@ def simulate(
         any(assignment.sizing.rule == SizingRule.RISK_PARITY.value for assignment in spec.assignments),
         len(instruments) == 1 and alternates,
         spec.path.value,
+        float(spec.touch_probability),
+        int(spec.seed),
+        joined([bars.time for bars in history.bars]) if spec.touch_probability > 0.0 else np.empty(0, np.int64),
+        *finer_columns(history),
         *_lines(spec, history, timed, script or {}),
     )
     capacity = _ROWS_AT_FIRST + len(timed.symbol) // _BARS_A_ROW + 20 * len(instruments)

@@ -25,6 +25,7 @@ from domain.rules.book import (
     split_orders,
     withdraw_entries,
 )
+from domain.rules.chance import Chance
 from domain.rules.costs import Costs, Levies, Liquidity, cost_rate
 from domain.rules.exits import PROTECTIVE, ExitRules, Grid, opens, target_after_exit, time_is_up, trailing_price
 from domain.rules.fills import OrderType, Reason, simulate_market_fill, volume_allowance
@@ -42,6 +43,7 @@ from domain.rules.limits import (
 )
 from domain.rules.margin import MarginTable, borrow_fee, maintenance_margin, reduction, share_to_keep
 from domain.rules.matching import (
+    FinerBars,
     Range,
     Terms,
     Trading,
@@ -51,6 +53,7 @@ from domain.rules.matching import (
     match_close,
     match_opening,
     walk_bar,
+    walk_finer,
 )
 from domain.rules.measures import lots_within_risk, parity_weights, weight_of, worst_value
 from domain.rules.moments import RETURNS, Trips, add_trip, annual_volatility, cluster_value, round_trip, window
@@ -130,13 +133,23 @@ def _update_levies(
 
 
 @_compiled
-def _terms(account: Any, fixed: Any, costs: Costs, flow: Liquidity, margin: bool) -> Terms:  # noqa: FBT001 - as ``loop``
+def _terms(
+    account: Any,
+    fixed: Any,
+    costs: Costs,
+    flow: Liquidity,
+    margin: bool,  # noqa: FBT001 - as ``loop``
+    probability: float,
+    seed: int,
+    time: int,
+) -> Terms:
     """Return what holds for the fills of a symbol in a bar."""
     levies = Levies(0.0, 0.0, 0.0)
     if fixed.levied != 0:
         levies = Levies(account.sec_rate, account.taf_rate, account.taf_cap)
     shorts = fixed.shorting == Shorting.ALLOWED.value
-    return Terms(costs, levies, flow, fixed.lots_per_unit, _grid(fixed), _exits(fixed), not margin, shorts)
+    chance = Chance(probability, seed, fixed.key, time)
+    return Terms(costs, levies, flow, fixed.lots_per_unit, _grid(fixed), _exits(fixed), not margin, shorts, chance)
 
 
 # Fills
@@ -718,6 +731,11 @@ def loop(  # noqa: C901, PLR0911, PLR0912, PLR0915 - the order of a bar's steps,
     by_parity: bool,  # noqa: FBT001
     alone: bool,  # noqa: FBT001
     path: int,
+    probability: float,
+    seed: int,
+    time_of: NDArray[np.int64],
+    finer: FinerBars,
+    finer_of: NDArray[np.int64],
     first_line: NDArray[np.int64],
     lines: Rows,
     ends_session: NDArray[np.bool_],
@@ -745,7 +763,7 @@ def loop(  # noqa: C901, PLR0911, PLR0912, PLR0915 - the order of a bar's steps,
     covariances, compact, parity = np.zeros((wide, wide)), np.zeros(wide), np.zeros(wide)
     scratch = np.zeros(RETURNS)
     watched = Watch(-1, account.cash, account.cash, 0, 0, -np.inf)
-    flow = Liquidity(0.0, np.inf)
+    flow, moment, chancy, has_finer = Liquidity(0.0, np.inf), 0, probability > 0.0, len(finer_of) > 0
 
     quiet = (
         alone
@@ -810,7 +828,13 @@ def loop(  # noqa: C901, PLR0911, PLR0912, PLR0915 - the order of a bar's steps,
                         continue
                     if has_impact:
                         flow = Liquidity(liquidity[bar, 0], liquidity[bar, 1])
-                    terms, base, point = _terms(account, fixed[s], costs, flow, margin), s * slots, open_[bar]
+                    if chancy:
+                        moment = int(time_of[bar])
+                    terms, base, point = (
+                        _terms(account, fixed[s], costs, flow, margin, probability, seed, moment),
+                        s * slots,
+                        open_[bar],
+                    )
                     if state.pending * side > 0:
                         held, fill_row, refusal_row = state.lots, fill_rows[account.fills], refusal_rows[account.refusals]
                         lots = _fill_target(account, state, terms, side, bar, s, point, state.allowance, fill_row, refusal_row)
@@ -856,10 +880,16 @@ def loop(  # noqa: C901, PLR0911, PLR0912, PLR0915 - the order of a bar's steps,
                     continue
                 if has_impact:
                     flow = Liquidity(liquidity[bar, 0], liquidity[bar, 1])
-                terms, base = _terms(account, fixed[s], costs, flow, margin), s * slots
+                if chancy:
+                    moment = int(time_of[bar])
+                terms, base = _terms(account, fixed[s], costs, flow, margin, probability, seed, moment), s * slots
                 trading = Trading(_position(state), account.cash, state.allowance, 0)
-                prices = Range(open_[bar], high[bar], low[bar], close[bar])
-                walk = walk_bar(book, base, base + slots, prices, path, trading, terms, tape, spare, spare_tape)
+                if has_finer and finer_of[bar, 1] > finer_of[bar, 0]:
+                    inside, outside = finer_of[bar, 0], finer_of[bar, 1]
+                    walk = walk_finer(book, base, base + slots, finer, inside, outside, trading, terms, tape, spare, spare_tape)
+                else:
+                    prices = Range(open_[bar], high[bar], low[bar], close[bar])
+                    walk = walk_bar(book, base, base + slots, prices, path, trading, terms, tape, spare, spare_tape)
                 if walk.ambiguous:
                     told = ambiguous_rows[account.ambiguous]
                     told.bar, told.high_first, told.low_first = bar, walk.high_first, walk.low_first
@@ -880,7 +910,9 @@ def loop(  # noqa: C901, PLR0911, PLR0912, PLR0915 - the order of a bar's steps,
                         if not volume[bar] <= 0.0:
                             if has_impact:
                                 flow = Liquidity(liquidity[bar, 0], liquidity[bar, 1])
-                            terms = _terms(account, fixed[s], costs, flow, margin)
+                            if chancy:
+                                moment = int(time_of[bar])
+                            terms = _terms(account, fixed[s], costs, flow, margin, probability, seed, moment)
                             trading = match_close(book, base, base + slots, side, close[bar], trading, terms, tape)
                         if side == _BUY:
                             end_session(book, base, base + slots)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import astuple, dataclass, fields
 from math import inf
 from typing import TYPE_CHECKING, Any, Final
+from zlib import crc32
 
 import numba
 import numpy as np
@@ -98,7 +99,10 @@ class FeeRow:
 
 @dataclass(slots=True)
 class FixedRow:
-    """What does not change of a symbol during a run: sizing, exits, grid, margin table, borrowing."""
+    """What does not change of a symbol during a run: sizing, exits, grid, margin table, borrowing.
+
+    ``key`` is the CRC-32 of its symbol.
+    """
 
     sizing_rule: int
     sizing_value: float
@@ -121,6 +125,7 @@ class FixedRow:
     bars_a_year: float
     levied: int
     first_bar: int
+    key: int
 
 
 @dataclass(slots=True)
@@ -234,6 +239,7 @@ def fixed_rows(spec: RunSpec, lengths: list[int]) -> Rows:
                 spec.bars_a_year(instrument),
                 int(levied),
                 first,
+                crc32(instrument.symbol.encode()),
             )
         )
         first += length

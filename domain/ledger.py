@@ -99,14 +99,14 @@ def equity_sha256(rows: Iterable[EquityRow]) -> str:
 
 
 def dataset_id(history: History) -> str:
-    """Return the SHA-256 of the bars and of the actions that take effect in them.
+    """Return the SHA-256 of the bars, of the finer ones that are walked, and of the actions that take effect in them.
 
     An action is the line ``symbol,ex_date,action,value`` and, where there is one, ``,pay_date``; ``value`` as ``float.hex()``.
     """
     from domain.timeline import actions_used  # noqa: PLC0415 - timeline and ledger would import each other
 
     digest = hashlib.sha256()
-    for bars in history.bars:
+    for bars in (*history.bars, *history.finer):
         digest.update(f"{bars.symbol}\n".encode())
         digest.update(bars.time.astype("<i8").tobytes())
         for column in (bars.open, bars.high, bars.low, bars.close, bars.volume):

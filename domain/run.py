@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from math import isfinite, nan
 from typing import TYPE_CHECKING, Final, NamedTuple
+from zlib import crc32
 
 from domain.errors import InputError, nearest
 from domain.market import DAY, HOUR, AssetClass, Instrument, Timeframe
 from domain.performance import periods_a_year
 from domain.regulation import INITIAL_MARGIN, MAINTENANCE_MARGIN
+from domain.rules.chance import NO_CHANCE, Chance
 from domain.rules.costs import Costs
 from domain.rules.exits import ExitRules, Grid, is_any
 from domain.rules.fills import VOLUME_SHARE_DAILY, VOLUME_SHARE_INTRADAY, VOLUME_SHARE_OFF
@@ -80,7 +82,8 @@ class RunSpec:
     ``assignments`` are in code-point order of their symbols. ``limits`` None switches risk management off. ``volume_limit`` is
     the share of a bar's volume our fills may take: None for the default of asset class and bar size, 0 for no rule. ``margin``
     makes it a margin account; a symbol may be sold short there where ``borrow_rates`` knows it, or ``borrow_rate`` is given.
-    ``regulatory_fees`` adds what US regulators take of sales of equities.
+    ``regulatory_fees`` adds what US regulators take of sales of equities. ``touch_probability`` is that of a limit which the price
+    touches and does not trade through, drawn from ``seed``.
     """
 
     assignments: tuple[Assignment, ...]
@@ -95,6 +98,14 @@ class RunSpec:
     borrow_rate: float | None = None
     borrow_rates: Mapping[str, float] = field(default_factory=dict)
     regulatory_fees: bool = False
+    touch_probability: float = 0.0
+    seed: int = 0
+
+    def chance(self, symbol: str, time: int) -> Chance:
+        """Return the chance of touched limits of a symbol in the bar that starts at ``time``."""
+        if self.touch_probability == 0.0:
+            return NO_CHANCE
+        return Chance(self.touch_probability, self.seed, crc32(symbol.encode()), time)
 
     def __post_init__(self) -> None:
         symbols = [assignment.symbol for assignment in self.assignments]

@@ -29,12 +29,16 @@ _ALWAYS: Final = (True,)  # somebody always waits: every opening is told
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Raw bars of several instruments, in code-point order of their symbols, and the corporate actions to apply to them."""
+    """Raw bars of several instruments, in code-point order of their symbols, and the corporate actions to apply to them.
+
+    ``finer`` are the bars that those of each instrument were made of, where a run walks them.
+    """
 
     instruments: tuple[Instrument, ...]
     bars: tuple[Bars, ...]
     timeframe: Timeframe
     actions: tuple[CorporateAction, ...] = ()
+    finer: tuple[Bars, ...] = ()
 
     @property
     def size(self) -> int:

@@ -72,6 +72,7 @@ class BacktestRequest:
     borrow_rate: float | None = None
     engine: Literal["kernel", "event"] | None = None
     seed: int = 0
+    touch_probability: float | None = None
     settings: Settings | None = None
 
 
@@ -202,11 +203,11 @@ def run_kernel(spec: RunSpec, history: History, script: Script | None = None) ->
 def run_events(spec: RunSpec, history: History, progress: Callable[[float], None] | None = None) -> Run:
     """Run the event engine with the paper broker over the same history."""
     from domain.engine import Engine  # noqa: PLC0415 - the kernel's path needs neither
-    from tasks.brokers.paper import PaperBroker  # noqa: PLC0415
+    from tasks.brokers.paper import Finer, PaperBroker  # noqa: PLC0415
 
     eventful = any(assignment.strategy.decides_on_events() for assignment in spec.assignments)
     engine = Engine(spec, "backtest", StreamedTargets(spec) if eventful else ComputedTargets(spec, history))
-    broker = PaperBroker(spec, flows_of(history) if spec.costs.impact > 0.0 else None)
+    broker = PaperBroker(spec, flows_of(history) if spec.costs.impact > 0.0 else None, Finer.of(history))
     units = {instrument.symbol: instrument.lots_per_unit for instrument in spec.instruments}
     record = _Record(units)
     step, held, symbols = broker.step, engine.portfolio.held, len(spec.instruments)

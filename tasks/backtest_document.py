@@ -144,6 +144,7 @@ def _assumptions(request: BacktestRequest, prepared: Prepared, run: Run) -> dict
     return {
         "account": "margin" if spec.margin else "cash",
         "path": spec.path.code,
+        **({"finer_timeframe": run.history.finer[0].timeframe.name} if run.history.finer else {}),
         "ambiguous_share": len(run.ambiguities) / run.history.size,
         "ambiguous_equity": {"booked": run.equity[-1].equity, "other_ways": math.fsum(apart)},
         "commission_bps": spec.costs.commission_rate * 1e4,
@@ -154,6 +155,7 @@ def _assumptions(request: BacktestRequest, prepared: Prepared, run: Run) -> dict
         "refusals": dict(sorted(refusals.items())),
         "corporate_actions": len(actions_used(run.history)),
         "sizing": {choice.name: choice.sizing for choice in prepared.choices},
+        "touch_probability": spec.touch_probability,
         "seed": request.seed,
         "trials": 1,
     }

@@ -65,15 +65,21 @@ def assemble(
     choices = _choices(request)
     timeframe = _timeframe(request)
     asset_class = _asset_class(request.asset_class)
+    finer = request.path == PathMode.FINER.code
     wanted = sorted({symbol for choice in choices for symbol in choice.symbols})
     if request.bars is not None:
-        loaded = from_file(request.bars, wanted or None, timeframe, dates, asset_class, request.actions, now=now)
+        loaded = from_file(request.bars, wanted or None, timeframe, dates, asset_class, request.actions, now=now, finer=finer)
         if database is not None:
             loaded = Loaded(loaded.history, (*loaded.warnings, *splits_only_stored(loaded.history, database)))
     else:
         if request.actions is not None:
             raise InputError("--actions goes with --bars: bars of the database have their actions there, see ./pi5 ingest")
-        loaded = _stored(database, wanted, timeframe or Timeframe.parse("1d"), dates, asset_class, now)
+        loaded = _stored(database, wanted, timeframe or Timeframe.parse("1d"), dates, asset_class, now, finer=finer)
+    if finer and not loaded.history.finer:
+        size = loaded.history.timeframe.name
+        raise InputError(
+            f"--path finer walks {size} bars by finer ones, which are not there: give those with a coarser --timeframe"
+        )
     _check_size(loaded.history.size, most_bars)
     choices = _own_symbols(choices, loaded)
     for choice in choices:
@@ -106,6 +112,8 @@ def _spec(request: BacktestRequest, choices: tuple[Choice, ...], history: Histor
         borrow_rate,
         settings.costs.borrow_rates if settings else {},
         regulatory_fees=settings.costs.regulatory_fees if settings else False,
+        touch_probability=request.touch_probability or 0.0,
+        seed=request.seed,
     )
 
 
@@ -135,6 +143,10 @@ def _check_numbers(request: BacktestRequest) -> None:
         raise InputError(f"--borrow-rate {request.borrow_rate} is not allowed: a fraction a year from 0, such as 0.03")
     if request.borrow_rate is not None and request.account == "cash":
         raise InputError("--borrow-rate goes with --account margin: a cash account borrows no shares")
+    if request.touch_probability is not None and not 0.0 <= request.touch_probability <= 1.0:
+        raise InputError(f"--touch-probability {request.touch_probability} is not allowed: a number from 0 to 1")
+    if not 0 <= request.seed < 1 << 63:
+        raise InputError(f"--seed {request.seed} is not allowed: a whole number from 0 to below 2**63")
     if request.volume_limit is not None and not 0.0 <= request.volume_limit <= 1.0:
         raise InputError(f"--volume-limit {request.volume_limit} is not allowed: a share above 0 and at most 1, or off")
 
@@ -210,12 +222,14 @@ def _stored(
     dates: tuple[Any, Any],
     asset_class: AssetClass,
     now: int | None,
+    *,
+    finer: bool,
 ) -> Loaded:
     if database is None:
         raise InputError("there are no bars: name a file with --bars, or start the system's database with ./pi5 up")
     if not symbols:
         raise InputError("name the symbols with --symbols: the database may hold many")
-    return from_database(database, symbols, timeframe, dates, asset_class, now=now)
+    return from_database(database, symbols, timeframe, dates, asset_class, now=now, finer=finer)
 
 
 def _own_symbols(choices: tuple[Choice, ...], loaded: Loaded) -> tuple[Choice, ...]:

@@ -64,10 +64,11 @@ def from_file(
     actions: Path | None = None,
     *,
     now: int | None = None,
+    finer: bool = False,
 ) -> Loaded:
     """Return the bars of a file, with the actions of another; raise DataError or InputError where they cannot be used.
 
-    A ``timeframe`` coarser than the file's has its bars resampled.
+    A ``timeframe`` coarser than the file's has its bars resampled; with ``finer`` the history keeps those of the file too.
     Bars later than ``now`` (UTC microseconds, the machine's clock where None) are left out with a warning.
     """
     from tasks.market_data.files import (  # noqa: PLC0415 - pyarrow is needed for files alone
@@ -89,7 +90,7 @@ def from_file(
         raise DataError(f"{path} has no bar that can be true, the first finding: row {first.row} {first.kind}, {first.detail}")
     series, names = joined_by_changes(found.checked.bars, changes)
     instruments = tuple(Instrument.of(bars.symbol, asset_class) for bars in series)
-    history, notes = _history(instruments, series, frame, merged(renamed_actions(effective, names)))
+    history, notes = _history(instruments, series, frame, merged(renamed_actions(effective, names)), finer=finer)
     notes += [f"bars of {old} before it changed its symbol are bars of {new}" for old, new in sorted(names.items())]
     warnings = suspected_splits(history) if asset_class is AssetClass.EQUITY else []
     if actions is not None:
@@ -148,10 +149,12 @@ def from_database(
     asset_class: AssetClass = AssetClass.EQUITY,
     *,
     now: int | None = None,
+    finer: bool = False,
 ) -> Loaded:
     """Return the stored bars of ``symbols`` with their corporate actions; raise DataError where there are none.
 
-    Where a symbol has only finer bars than ``timeframe``, the coarsest of them are resampled; only coarser ones are an InputError.
+    Where a symbol has only finer bars than ``timeframe``, the coarsest of them are resampled, and with ``finer`` kept; only coarser
+    ones are an InputError.
     An instrument the database does not know is one of ``asset_class``. Bars later than ``now`` (UTC microseconds, the
     machine's clock where None) are left out with a warning.
     """
@@ -169,7 +172,7 @@ def from_database(
             raise DataError(f"there are no {timeframe.name} bars of {symbol} in the database: load some with ./pi5 ingest")
         bars.append(replace(one, calendar=instrument.calendar))
         instruments.append(instrument)
-    history, notes = _history(tuple(instruments), tuple(bars), timeframe, tuple(read_actions(database, list(symbols))))
+    history, notes = _history(tuple(instruments), tuple(bars), timeframe, tuple(read_actions(database, list(symbols))), finer=finer)
     return Loaded(history, (*([_future_warning(future, "the database")] if future else []), *notes))
 
 
@@ -230,13 +233,22 @@ def splits_only_stored(history: History, database: Database) -> list[str]:
 
 
 def _history(
-    instruments: tuple[Instrument, ...], bars: Sequence[Bars], timeframe: Timeframe, actions: tuple[CorporateAction, ...]
+    instruments: tuple[Instrument, ...],
+    bars: Sequence[Bars],
+    timeframe: Timeframe,
+    actions: tuple[CorporateAction, ...],
+    *,
+    finer: bool,
 ) -> tuple[History, list[str]]:
-    """Return the bars as a history of ``timeframe``, and what a person must know where they were finer."""
+    """Return the bars as a history of ``timeframe``, and what a person must know where they were finer.
+
+    With ``finer`` the history keeps them, where there are any.
+    """
     made, warnings = made_coarser(bars, instruments, timeframe)
     kept = [(instrument, one) for instrument, one in zip(instruments, made, strict=True) if len(one)]
     if not kept:
         raise DataError(f"there is no complete {timeframe.name} bar from {bars[0].timeframe.name} bars: give more bars")
     symbols = {instrument.symbol for instrument, _ in kept}
     effective = tuple(action for action in actions if action.symbol in symbols)
-    return History(tuple(one for one, _ in kept), tuple(one for _, one in kept), timeframe, effective), warnings
+    fine = tuple(one for one in bars if one.symbol in symbols) if finer and any(one.timeframe != timeframe for one in bars) else ()
+    return History(tuple(one for one, _ in kept), tuple(one for _, one in kept), timeframe, effective, fine), warnings

@@ -7,10 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from histories import HOURLY, MONDAY, OrderScript, Protected, Scripted, fraction, history, market, quantity, run_spec
+from histories import DAILY, HOURLY, MONDAY, OrderScript, Protected, Scripted, fraction, history, market, quantity, run_spec
 from hypothesis import strategies as st
 
 from domain.market import HOUR, AssetClass, CorporateAction, Side
+from domain.resampling import resample
 from domain.rules.costs import Costs
 from domain.rules.fills import OrderType, TimeInForce
 from domain.rules.limits import Limits
@@ -169,14 +170,20 @@ def runs(draw: st.DrawFn) -> tuple[RunSpec, History]:
     daily = draw(st.booleans())
     bars = [draw(one_market(symbol, daily=daily)) for symbol in symbols]
     actions = [action for symbol in symbols if draw(st.booleans()) for action in draw(actions_of(symbol))]
-    past = history(*bars, actions=actions, classes=CLASSES)
+    finer = () if daily or draw(st.booleans()) else tuple(sorted(bars, key=lambda one: one.symbol))
+    coarse = [resample(one, DAILY).bars for one in bars] if finer else bars
+    if not all(len(one) > 1 for one in coarse):
+        finer, coarse = (), bars
+    past = replace(history(*coarse, actions=actions, classes=CLASSES), finer=finer)
     scripts = {one.symbol: " ".join(draw(st.lists(TARGETS, min_size=len(one) // 2, max_size=len(one)))) for one in bars}
     options = {
         "cash": draw(st.sampled_from([1_000.0, 100_000.0, 400.0, 60.0])),
         "costs": draw(COSTS),
         "limits": draw(st.none() | BOUNDS),
         "volume_limit": draw(st.sampled_from([0.0, 0.1, None])),
-        "path": draw(st.sampled_from(PathMode)),
+        "path": PathMode.FINER if finer else draw(st.sampled_from(PathMode)),
+        "touch_probability": draw(st.sampled_from([0.0, 0.0, 0.5, 1.0])),
+        "seed": draw(st.sampled_from([0, 1, 2**62])),
         "margin": draw(st.booleans()),
         "borrow_rate": draw(st.sampled_from([0.03, 0.5, None])),
         "regulatory_fees": draw(st.booleans()),

@@ -20,7 +20,7 @@ from domain.strategy import Cancel, Exits, Series, Strategy, View, Wish
 from domain.targets import StreamedTargets
 from domain.timeline import History, market_events
 from tasks.backtest import Refusal, run_events, run_kernel
-from tasks.brokers.paper import PaperBroker
+from tasks.brokers.paper import Finer, PaperBroker
 from tasks.market_data.files import read_file
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ class Stream:
 
 def stream(spec: RunSpec, past: History) -> Stream:
     """Run the engine as live trading does: strategies see each bar as it closes."""
-    engine, broker = Engine(spec, "test", StreamedTargets(spec)), PaperBroker(spec, flows_of(past))
+    engine, broker = Engine(spec, "test", StreamedTargets(spec)), PaperBroker(spec, flows_of(past), Finer.of(past))
     journal = [out for event in market_events(past) for out in broker.step(engine, event)]
     units = {instrument.symbol: instrument.lots_per_unit for instrument in spec.instruments}
     rows = [ledger_row(e, units) for e in journal if isinstance(e, OrderFilled | CorporateActionApplied)]

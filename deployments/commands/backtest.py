@@ -80,6 +80,7 @@ def _request(arguments: argparse.Namespace) -> BacktestRequest:
         borrow_rate=arguments.borrow_rate,
         engine=arguments.engine,
         seed=arguments.seed,
+        touch_probability=arguments.touch_probability,
         # The arguments alone fix the result: a file that is named counts, variables of the environment never do.
         settings=load_settings(arguments.config, {}) if arguments.config else None,
     )

@@ -35,7 +35,8 @@ class RestingOrder:
     ``lots`` are those open, 0 where there is nothing: no order, one that is done, or a child whose parent has not filled yet.
     ``kind`` is an ``OrderType``, ``force`` a ``TimeInForce``, ``reason`` a ``Reason``. A trailing order stops ``trail`` (a
     fraction) away from its ``watermark``. The fills of the order at the place ``parent`` bring a child to life, lot by lot; orders
-    of one ``group`` shrink each other. ``tag`` is what a strategy calls it by.
+    of one ``group`` shrink each other. ``tag`` is what a strategy calls it by. ``touched`` says that a limit fills in this
+    bar where the price only touches it.
     """
 
     side: int = 0
@@ -50,6 +51,7 @@ class RestingOrder:
     group: int = NO_GROUP
     reason: int = 0
     tag: int = 0
+    touched: int = 0
 
 
 type Book = Any
@@ -65,7 +67,7 @@ def copy_order(source: Book, here: int, target: Book, there: int) -> None:
     order, copied = source[here], target[there]
     copied.side, copied.lots, copied.kind, copied.force = order.side, order.lots, order.kind, order.force
     copied.limit, copied.stop, copied.trail, copied.watermark = order.limit, order.stop, order.trail, order.watermark
-    copied.group, copied.reason, copied.tag = order.group, order.reason, order.tag
+    copied.group, copied.reason, copied.tag, copied.touched = order.group, order.reason, order.tag, order.touched
     copied.parent = order.parent + there - here if order.parent >= 0 else NO_PARENT
 
 

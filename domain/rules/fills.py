@@ -109,6 +109,12 @@ def limit_is_met(side: int, limit: float, point: float, half_tick: float) -> boo
 
 
 @rule
+def limit_is_touched(side: int, limit: float, point: float) -> bool:
+    """Return whether trading at ``point`` is at a limit or through it."""
+    return side * (limit - point) >= 0.0
+
+
+@rule
 def gapped_price(side: int, limit: float, point: float) -> float:
     """Return the price of a limit order reached at ``point``: the point where that is better (a gap), else the limit."""
     return point if side * (limit - point) > 0.0 else limit

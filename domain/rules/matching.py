@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from domain.rules.accounting import Position, apply_fill, value_of
 from domain.rules.book import Book, copy_orders, pass_point, protect, relatives_after_fill
+from domain.rules.chance import NO_CHANCE, Chance, draw
 from domain.rules.costs import Costs, Levies, Liquidity
 from domain.rules.exits import PROTECTIVE, ExitRules, Grid, half_tick, trailing_price
 from domain.rules.fills import (
@@ -14,6 +15,7 @@ from domain.rules.fills import (
     TimeInForce,
     gapped_price,
     limit_is_met,
+    limit_is_touched,
     simulate_fill,
     simulate_market_fill,
     stop_is_met,
@@ -32,6 +34,9 @@ _DAY: Final = TimeInForce.DAY.value
 
 NONE: Final = -1
 
+type Numbers = Any
+"""A column of numbers that is read by place."""
+
 
 class PathMode(IntEnum):
     """Which way a bar is taken between its open and its close."""
@@ -40,6 +45,7 @@ class PathMode(IntEnum):
     OHLC = 1
     OLHC = 2
     NEAREST = 3
+    FINER = 4
 
     @property
     def code(self) -> str:
@@ -56,10 +62,21 @@ class Range(NamedTuple):
     close: float
 
 
+class FinerBars(NamedTuple):
+    """Columns of bars that bars consist of."""
+
+    open: Numbers
+    high: Numbers
+    low: Numbers
+    close: Numbers
+    volume: Numbers
+
+
 class Terms(NamedTuple):
     """What holds for every fill of a symbol in a bar.
 
-    ``cash_account`` forbids to spend what is not there; without ``shorts`` nothing is sold that is not held.
+    ``cash_account`` forbids to spend what is not there; without ``shorts`` nothing is sold that is not held. ``chance`` is that of
+    touched limits.
     """
 
     costs: Costs
@@ -70,6 +87,7 @@ class Terms(NamedTuple):
     exits: ExitRules
     cash_account: bool
     shorts: bool = False
+    chance: Chance = NO_CHANCE
 
 
 class Trading(NamedTuple):
@@ -119,10 +137,15 @@ class Walk(NamedTuple):
 
 @rule
 def is_met(book: Book, slot: int, point: float, grid: Grid) -> bool:
-    """Return whether an order would act at ``point``: a market order at once, a stop at or through, a limit traded through."""
+    """Return whether an order would act at ``point``: a market order at once, a stop at or through, a limit traded through.
+
+    A limit that is drawn to fill where it is touched acts there.
+    """
     kind = book[slot].kind
     if kind == _MARKET:
         return True
+    if kind == _LIMIT and book[slot].touched != 0:
+        return limit_is_touched(book[slot].side, book[slot].limit, point)
     if kind == _LIMIT:
         return limit_is_met(book[slot].side, book[slot].limit, point, half_tick(book[slot].limit, grid))
     if kind == _ON_CLOSE:
@@ -205,10 +228,19 @@ def act(book: Book, first: int, last: int, slot: int, point: float, trading: Tra
 
 
 @rule
+def draw_touches(book: Book, first: int, last: int, chance: Chance) -> None:
+    """Draw which limits fill in this bar where they are only touched; the ordinal of an order is its place."""
+    if chance.probability > 0.0:
+        for slot in range(first, last):
+            book[slot].touched = 1 if draw(chance, slot - first) < chance.probability else 0
+
+
+@rule
 def match_opening(
     book: Book, first: int, last: int, side: int, point: float, trading: Trading, terms: Terms, tape: Tape
 ) -> Trading:
     """Let every order of ``side`` that the opening meets act there: market orders, gapped stops, limits in our favour."""
+    draw_touches(book, first, last, terms.chance)
     for slot in range(first, last):
         while book[slot].lots > 0 and book[slot].side == side and is_met(book, slot, point, terms.grid):
             kind = book[slot].kind
@@ -321,8 +353,10 @@ def walk_bar(
     """Walk a bar from its opening point to its close in the way that ``mode`` says.
 
     ``WORST`` walks both ways where an order could act and keeps the one with the lower equity, O-H-L-C where they are equal; the
-    bar is ambiguous where several orders could act or the ways differ. ``spare`` and ``spare_tape`` are room for the other way.
+    bar is ambiguous where several orders could act or the ways differ. So does ``FINER``, for a bar without finer ones. ``spare``
+    and ``spare_tape`` are room for the other way.
     """
+    draw_touches(book, first, last, terms.chance)
     able = 0
     for slot in range(first, last):
         if could_act(book, slot, bar, terms.grid):
@@ -331,7 +365,7 @@ def walk_bar(
         pass_point(book, first, last, bar.high, terms.grid)
         pass_point(book, first, last, bar.low, terms.grid)
         return Walk(trading, False, nan, nan)
-    if mode != PathMode.WORST.value:
+    if mode not in (PathMode.WORST.value, PathMode.FINER.value):
         high_first = mode == PathMode.OHLC.value
         if mode == PathMode.NEAREST.value:
             high_first = bar.high - bar.open <= bar.open - bar.low
@@ -352,6 +386,40 @@ def walk_bar(
         copied.slot, copied.lots, copied.cut, copied.left = row.slot + first, row.lots, row.cut, row.left
         copied.point, copied.price, copied.fee, copied.cash = row.point, row.price, row.fee, row.cash
     return Walk(Trading(low.position, low.cash, low.allowance, trading.fills + low.fills), ambiguous, high_equity, low_equity)
+
+
+@rule
+def walk_finer(
+    book: Book,
+    first: int,
+    last: int,
+    finer: FinerBars,
+    begin: int,
+    end: int,
+    trading: Trading,
+    terms: Terms,
+    tape: Tape,
+    spare: Book,
+    spare_tape: Tape,
+) -> Walk:
+    """Walk a bar through the finer ones from ``begin`` to ``end`` (exclusive), each by its worse way.
+
+    The first one's opening is the bar's, which is matched before; at each later one the orders that its opening meets act, sells
+    first, as at any opening. Nothing happens in one without volume. The equities are those at the close of the last ambiguous one.
+    """
+    ambiguous, high_first, low_first = False, nan, nan
+    for index in range(begin, end):
+        if finer.volume[index] <= 0.0:
+            continue
+        if index > begin:
+            for side in (-1, 1):
+                trading = match_opening(book, first, last, side, finer.open[index], trading, terms, tape)
+        bar = Range(finer.open[index], finer.high[index], finer.low[index], finer.close[index])
+        walk = walk_bar(book, first, last, bar, PathMode.WORST.value, trading, terms, tape, spare, spare_tape)
+        trading = walk.trading
+        if walk.ambiguous:
+            ambiguous, high_first, low_first = True, walk.high_first, walk.low_first
+    return Walk(trading, ambiguous, high_first, low_first)
 
 
 @rule

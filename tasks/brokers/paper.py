@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from domain.events import (
     OrderRefused,
     OrderRequested,
 )
+from domain.finer import finer_columns
 from domain.market import DAY, AssetClass, Side
 from domain.regulation import regulatory_rows
 from domain.resting import differs, is_dormant, rows_of
@@ -26,6 +27,7 @@ from domain.rules.costs import ANY_LIQUIDITY, NO_LEVIES, Levies, Liquidity
 from domain.rules.fills import simulate_market_fill, volume_allowance
 from domain.rules.limits import Breach
 from domain.rules.matching import (
+    FinerBars,
     Range,
     TapeRow,
     Terms,
@@ -35,6 +37,7 @@ from domain.rules.matching import (
     match_close,
     match_opening,
     walk_bar,
+    walk_finer,
 )
 from domain.rules.planning import Shorting
 from domain.rules.regulatory import row_in_force
@@ -48,9 +51,28 @@ if TYPE_CHECKING:
     from domain.market import Bar
     from domain.orders import Order
     from domain.run import RunSpec
+    from domain.timeline import History
 
 type Flows = Mapping[tuple[str, int], Liquidity]
 """Volatility and volume known before each bar, by symbol and start of the bar."""
+
+
+class Finer(NamedTuple):
+    """Finer bars, and where those of each bar begin and end, by symbol and start of the bar."""
+
+    columns: FinerBars
+    places: Mapping[tuple[str, int], tuple[int, int]]
+
+    @classmethod
+    def of(cls, history: History) -> Finer | None:
+        """Return the finer bars of a history, None where it has none."""
+        if not history.finer:
+            return None
+        columns, places = finer_columns(history)
+        keys = [(bars.symbol, time) for bars in history.bars for time in bars.time.tolist()]
+        lists = FinerBars(*(column.tolist() for column in columns))
+        return cls(lists, dict(zip(keys, map(tuple, places.tolist()), strict=True)))
+
 
 type Answer = OrderFilled | OrderCancelled | OrderRefused | BarAmbiguous
 
@@ -58,13 +80,14 @@ type Answer = OrderFilled | OrderCancelled | OrderRefused | BarAmbiguous
 class PaperBroker:
     """An exchange that knows whole bars and fills by the rules of ``domain.rules``.
 
-    ``flows`` is what market impact depends on, needed where the costs have one.
+    ``flows`` is what market impact depends on, needed where the costs have one; ``finer`` the bars that bars are walked by.
     """
 
-    def __init__(self, spec: RunSpec, flows: Flows | None = None) -> None:
+    def __init__(self, spec: RunSpec, flows: Flows | None = None, finer: Finer | None = None) -> None:
         self._spec = spec
         self._costs = spec.costs
         self._flows = flows or {}
+        self._finer = finer
         self._terms = {assignment.symbol: spec.terms(index) for index, assignment in enumerate(spec.assignments)}
         equities = {one.symbol for one in spec.instruments if one.asset_class is AssetClass.EQUITY}
         self._levied = equities if spec.regulatory_fees else set()
@@ -151,7 +174,12 @@ class PaperBroker:
         tape, spare, spare_tape = _tape(rows), [RestingOrder() for _ in rows], _tape(rows)
         prices = Range(bar.open, bar.high, bar.low, bar.close)
         trading = self._trading(engine, bar)
-        walk = walk_bar(rows, 0, len(rows), prices, self._spec.path.value, trading, terms, tape, spare, spare_tape)
+        begin, end = self._finer.places.get((bar.symbol, bar.time), (0, 0)) if self._finer else (0, 0)
+        if self._finer is not None and end > begin:
+            columns = self._finer.columns
+            walk = walk_finer(rows, 0, len(rows), columns, begin, end, trading, terms, tape, spare, spare_tape)
+        else:
+            walk = walk_bar(rows, 0, len(rows), prices, self._spec.path.value, trading, terms, tape, spare, spare_tape)
         if walk.ambiguous:
             told = BarAmbiguous(event.time, bar.symbol, walk.high_first, walk.low_first, bar.time)
             self._tell(engine, told, out)
@@ -219,7 +247,8 @@ class PaperBroker:
         terms = self._terms[bar.symbol]
         levies, flow = self._levies_for(bar, session), self._flow(bar)
         shorts = terms.shorting == Shorting.ALLOWED.value
-        return Terms(self._costs, levies, flow, terms.lots_per_unit, terms.grid, terms.exits, not self._spec.margin, shorts)
+        chance = self._spec.chance(bar.symbol, bar.time)
+        return Terms(self._costs, levies, flow, terms.lots_per_unit, terms.grid, terms.exits, not self._spec.margin, shorts, chance)
 
     def _flow(self, bar: Bar) -> Liquidity:
         return self._flows[bar.symbol, bar.time] if self._costs.impact > 0.0 else ANY_LIQUIDITY

@@ -25,6 +25,23 @@ LIMITS = (
         orders=BUY_LIMIT,
         cash=99_050.0,
     ),
+    Case(
+        "limit_buy_touch_that_is_drawn",
+        "with probability 1 a touch fills, at the limit: 100 x 9.5 = 950",
+        (FLAT, (10, 10.5, 9.5, 10)),
+        (Fill(1, "buy", 100, 9.5),),
+        orders=BUY_LIMIT,
+        options={"touch_probability": 1.0},
+        cash=99_050.0,
+    ),
+    Case(
+        "limit_buy_not_even_touched",
+        "low 9.51 stays a tick above: no draw helps",
+        (FLAT, (10, 10.5, 9.51, 10)),
+        (),
+        orders=BUY_LIMIT,
+        options={"touch_probability": 1.0},
+    ),
     Case("limit_buy_opens_on_it", "open and low are 9.5: a touch", (FLAT, (9.5, 10.5, 9.5, 10)), (), orders=BUY_LIMIT),
     Case(
         "limit_buy_gap_in_our_favour",

@@ -567,4 +567,4 @@ def test_the_worst_way_is_the_worse_of_both(book: list[RestingOrder], drawn: lis
 
 def test_modes_are_the_closed_list() -> None:
     """As in options."""
-    assert [mode.code for mode in PathMode] == ["worst", "ohlc", "olhc", "nearest"]
+    assert [mode.code for mode in PathMode] == ["worst", "ohlc", "olhc", "nearest", "finer"]
