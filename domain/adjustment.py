@@ -8,11 +8,11 @@ one on or before the first bar's date is in the prices already. Volumes are adju
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
+from msgspec.structs import replace
 
 from domain.errors import DataError, InputError
 from domain.sessions import session_dates

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -155,12 +155,11 @@ class CorporateAction(msgspec.Struct, frozen=True):
     pay_date: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Bars:
+class Bars(msgspec.Struct, frozen=True):
     """Bars of one symbol as columns of equal length, in time order.
 
     ``time`` is int64 UTC microseconds of the bars' starts; the others are float64, ``volume`` with NaN for unknown.
-    ``calendar`` is that of the instrument.
+    ``calendar`` is that of the instrument. A struct, as a live session makes one of them a decision.
     """
 
     symbol: str
@@ -171,7 +170,7 @@ class Bars:
     low: NDArray[np.float64]
     close: NDArray[np.float64]
     volume: NDArray[np.float64]
-    calendar: str = field(default="XNYS", kw_only=True)
+    calendar: str = "XNYS"
 
     def __len__(self) -> int:
         return len(self.time)

@@ -313,9 +313,6 @@ class State:
     def _take_mark(self, session: int, equity: float) -> None:
         if session != self._session:
             self._session, self._entries = session, 0
-        elif self._watch.floor < equity <= self._watch.peak:  # what the watch itself would find first: nothing new
-            self._equity = equity
-            return
         if self._limited:
             self._watch = watch(self._watch, self._limits, session, self._equity, equity)
         self._equity = equity

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from math import inf, nan
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
+from msgspec import structs
 from numpy.typing import NDArray
 
 from domain.errors import DataError, InputError, TradingError
@@ -202,7 +203,7 @@ def last_target(strategy: Strategy, bars: Bars) -> float:
 
     The targets before it were looked at when they were the last.
     """
-    target = float(_answer(strategy, bars)[-1])
+    target = _answer(strategy, bars).item(-1)
     if abs(target) > 1.0:
         raise _out_of_range(strategy, bars, target, len(bars) - 1)
     return target
@@ -235,4 +236,4 @@ def _read_only(bars: Bars) -> Bars:
     columns = {name: getattr(bars, name).view() for name in ("time", "open", "high", "low", "close", "volume")}
     for column in columns.values():
         column.flags.writeable = False
-    return replace(bars, **columns)
+    return structs.replace(bars, **columns)

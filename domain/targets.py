@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import nan
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -122,32 +122,42 @@ class _Series:
         self._timeframe = timeframe
         self._calendar = calendar
         self._count = 0
-        self._time: NDArray[np.int64] = np.empty(512, np.int64)
-        self._prices: NDArray[np.float64] = np.empty((5, 512))
+        self._columns: tuple[NDArray[Any], ...] = (np.empty(512, np.int64), *(np.empty(512) for _ in range(5)))
+        self._shown = self._read_only()
         self._memory = Memory()
+        strategy = assignment.strategy
+        self._decides = not strategy.decides_on_events()
+        self._lookback, self._recursive = strategy.lookback_of(timeframe), strategy.recursive
+
+    def _read_only(self) -> tuple[NDArray[Any], ...]:
+        """Return the columns as strategies may see them."""
+        views = tuple(column.view() for column in self._columns)
+        for view in views:
+            view.flags.writeable = False
+        return views
 
     def append(self, time: int, row: tuple[float, float, float, float, float]) -> None:
         """Add one bar."""
-        if self._count == len(self._time):
-            self._time = np.concatenate([self._time, np.empty_like(self._time)])
-            self._prices = np.concatenate([self._prices, np.empty_like(self._prices)], axis=1)
-        self._time[self._count] = time
-        self._prices[:, self._count] = row
-        self._count += 1
+        count = self._count
+        if count == len(self._columns[0]):
+            self._columns = tuple(np.concatenate([column, np.empty_like(column)]) for column in self._columns)
+            self._shown = self._read_only()
+        times, opens, highs, lows, closes, volumes = self._columns  # written out: this runs at every close
+        times[count] = time
+        opens[count], highs[count], lows[count], closes[count], volumes[count] = row
+        self._count = count + 1
 
     def target(self) -> float:
         """Return the strategy's target at the last bar: what it decides on the whole run, from its last bars and its memory."""
-        strategy = self._assignment.strategy
-        if strategy.decides_on_events():
+        if not self._decides:
             return nan
-        lookback = strategy.lookback_of(self._timeframe)
-        return self._memory.evaluate(self._target_from, self._count, lookback, own_memory=strategy.recursive)
+        return self._memory.evaluate(self._target_from, self._count, self._lookback, own_memory=self._recursive)
 
     def _target_from(self, first: int) -> float:
         return last_target(self._assignment.strategy, self.bars(first))
 
     def bars(self, first: int) -> Bars:
         """Return the bars from ``first`` on, read-only."""
-        time, prices = self._time[first : self._count], self._prices[:, first : self._count]
-        time.flags.writeable = prices.flags.writeable = False
-        return Bars(self._assignment.symbol, self._timeframe, time, *prices, calendar=self._calendar)
+        rows = slice(first, self._count)
+        time, opens, highs, lows, closes, volumes = (column[rows] for column in self._shown)
+        return Bars(self._assignment.symbol, self._timeframe, time, opens, highs, lows, closes, volumes, self._calendar)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from msgspec import structs
 
 from domain.adjustment import adjust_forward
 from domain.errors import DataError, InputError
@@ -170,7 +171,7 @@ def from_database(
         one = stored.slice(0, past)
         if not len(one):
             raise DataError(f"there are no {timeframe.name} bars of {symbol} in the database: load some with ./pi5 ingest")
-        bars.append(replace(one, calendar=instrument.calendar))
+        bars.append(structs.replace(one, calendar=instrument.calendar))
         instruments.append(instrument)
     history, notes = _history(tuple(instruments), tuple(bars), timeframe, tuple(read_actions(database, list(symbols))), finer=finer)
     return Loaded(history, (*([_future_warning(future, "the database")] if future else []), *notes))

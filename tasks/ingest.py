@@ -13,6 +13,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from msgspec import structs
 
 from domain.errors import DataError, InputError, ProviderError
 from domain.examination import examine
@@ -262,8 +263,8 @@ def _stamped(bars: Bars, instrument: Instrument) -> Bars:
     if not bars.timeframe.is_daily:
         return bars
     if instrument.calendar == "XNYS":
-        return replace(bars, time=at_local(session_dates(bars.time, bars.timeframe, "XNYS"), 0))
-    return replace(bars, time=bars.time // DAY * DAY)
+        return structs.replace(bars, time=at_local(session_dates(bars.time, bars.timeframe, "XNYS"), 0))
+    return structs.replace(bars, time=bars.time // DAY * DAY)
 
 
 def _quarantine_records(row: Quarantined, checked: Checked) -> list[dict[str, Any]]:

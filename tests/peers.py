@@ -68,7 +68,7 @@ def opening_at(bars: Bars, prices: Mapping[int, float]) -> Bars:
     """Return the bars with other opens: of a program that fills on the bar that decided, the price it fills at there."""
     opened = bars.open.copy()
     opened[list(prices)] = list(prices.values())
-    return replace(bars, open=opened, high=np.maximum(bars.high, opened), low=np.minimum(bars.low, opened))
+    return msgspec.structs.replace(bars, open=opened, high=np.maximum(bars.high, opened), low=np.minimum(bars.low, opened))
 
 
 def run_holdings(

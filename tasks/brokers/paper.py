@@ -32,6 +32,7 @@ from domain.rules.matching import (
     TapeRow,
     Terms,
     Trading,
+    alert_band,
     end_opening,
     end_session,
     match_close,
@@ -95,6 +96,7 @@ class PaperBroker:
         self._levies, self._levies_of = NO_LEVIES, -1
         self._calendars = {one.symbol: one.calendar for one in spec.instruments}
         self._ends: dict[int, int] = {}
+        self._bands: dict[str, tuple[list[Order], float, float]] = {}
 
     def step(self, engine: Engine, event: BarsOpened | BarsClosed) -> list[JournalEvent]:
         """Give ``event`` to the engine, answer its orders, and return all that followed, in order."""
@@ -113,7 +115,7 @@ class PaperBroker:
         """Walk the bars of symbols with resting orders from their openings to their closes."""
         out: list[JournalEvent] = []
         for bar in event.bars:
-            if bar.symbol in engine.resting and not bar.volume <= 0.0:
+            if self._meets(engine, bar, bar.low, bar.high):
                 self._walk(engine, bar, event, out)
         self._end_session(engine, event, out)
         return out
@@ -140,10 +142,10 @@ class PaperBroker:
                 order = engine.working.get(bar.symbol)
                 if order is not None and order.side == side:
                     self._fill_target(engine, order, bar, event, out)
-                if bar.symbol in engine.resting and not bar.volume <= 0.0:
+                if self._meets(engine, bar, bar.open, bar.open):
                     self._match_opening(engine, bar, side, event, out)
         for bar in bars:
-            if bar.symbol in engine.resting and not bar.volume <= 0.0:
+            if self._meets(engine, bar, bar.open, bar.open):
                 rows = rows_of(engine.resting[bar.symbol])
                 end_opening(rows, 0, len(rows))
                 self._report(engine, bar, event.time, rows, [], out)
@@ -187,9 +189,10 @@ class PaperBroker:
 
     def _end_session(self, engine: Engine, event: BarsClosed, out: list[JournalEvent]) -> None:
         """Fill market-on-close orders where a bar ends its session, sells first, and withdraw what is good for the day."""
+        last = [bar for bar in event.bars if bar.symbol in engine.resting and self._ends_session(bar.symbol, event)]
         for side in (Side.SELL, Side.BUY):
-            for bar in event.bars:
-                if bar.symbol not in engine.resting or not self._ends_session(bar.symbol, event):
+            for bar in last:
+                if bar.symbol not in engine.resting:
                     continue
                 rows, tape = rows_of(engine.resting[bar.symbol]), []
                 if not bar.volume <= 0.0:
@@ -232,6 +235,21 @@ class PaperBroker:
                 out += engine.handle(amendment(time, order, left))
 
     # What the rules need to know
+
+    def _meets(self, engine: Engine, bar: Bar, low: float, high: float) -> bool:
+        """Return whether a resting order of a bar that trades could act, follow or end at prices from ``low`` to ``high``.
+
+        The band in which none does stands as long as the orders do: most bars are over with two comparisons.
+        """
+        symbol = bar.symbol
+        if symbol not in engine.resting or bar.volume <= 0.0:
+            return False
+        orders = list(engine.resting[symbol].values())
+        known = self._bands.get(symbol)
+        if known is None or known[0] != orders:
+            rows = rows_of(engine.resting[symbol])
+            known = self._bands[symbol] = (orders, *alert_band(rows, 0, len(rows)))
+        return not (low > known[1] and high < known[2])
 
     def _trading(self, engine: Engine, bar: Bar) -> Trading:
         return Trading(engine.portfolio.position(bar.symbol), engine.portfolio.cash, self._allowance(engine, bar), 0)

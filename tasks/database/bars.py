@@ -176,7 +176,8 @@ def last_bars(database: Database, symbol: str, timeframe: Timeframe, count: int)
         return Bars.empty(symbol, timeframe)
     time, *columns = zip(*reversed(rows), strict=True)
     times = np.array([microseconds(value) for value in time], np.int64)
-    return Bars(symbol, timeframe, times, *(np.array(column, np.float64) for column in columns))
+    opens, highs, lows, closes, volumes = (np.array(column, np.float64) for column in columns)
+    return Bars(symbol, timeframe, times, opens, highs, lows, closes, volumes)
 
 
 def _usual_span(timeframe: Timeframe, count: int) -> timedelta:
@@ -244,5 +245,5 @@ def _fetch(database: Database, query: sql.Composable, symbol: str, timeframe: Ti
     ):
         for row in copy:
             data += row
-    time, columns = columns_of(data)
-    return Bars(symbol, timeframe, time, *columns)
+    time, (opens, highs, lows, closes, volumes) = columns_of(data)
+    return Bars(symbol, timeframe, time, opens, highs, lows, closes, volumes)

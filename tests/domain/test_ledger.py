@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import math
 import struct
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from histories import history, market
+from msgspec.structs import replace
 
 from domain.ledger import EquityRow, LedgerRow, dataset_id, equity_sha256, ledger_sha256
 from domain.market import CorporateAction

@@ -16,6 +16,7 @@ from generated import BOUNDS, order_runs, runs, wishes
 from histories import OrderScript, Protected, Scripted, history, market, quantity, run_spec
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from domain.engine import Engine
 from domain.events import BorrowCharged, CorporateActionApplied, EquityMarked, OrderFilled
@@ -147,7 +148,7 @@ def test_more_volume_never_leaves_less_of_an_order_filled(
     bars, script = drawn
 
     def filled(volume: float) -> list[float]:
-        past = history(replace(bars, volume=bars.volume * volume))
+        past = history(structs.replace(bars, volume=bars.volume * volume))
         options = {"cash": 1e12, "margin": True, "borrow_rate": 0.0, "volume_limit": share, "path": path}
         fills = run_events(run_spec(past, {bars.symbol: script}, quantity(1.0), **options), past).fills
         return [sum(fill.quantity for fill in fills if fill.time <= time) for time in bars.time.tolist()]
@@ -185,7 +186,7 @@ def test_a_limit_never_blocks_an_exit(drawn: Drawn, bounds: object) -> None:
     """
     spec, past = drawn
     assume(all(len(one) >= 3 for one in past.bars))
-    liquid = tuple(replace(one, volume=np.full(len(one), A_LOT)) for one in past.bars)
+    liquid = tuple(structs.replace(one, volume=np.full(len(one), A_LOT)) for one in past.bars)
     past = replace(past, bars=liquid, actions=())
     scripts = {}
     for one in past.bars:

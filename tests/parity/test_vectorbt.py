@@ -4,11 +4,11 @@ It buys at the close of a bar: here a market-on-close order, placed a bar before
 """
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from histories import market
+from msgspec.structs import replace
 from peers import ORACLES, cases, run_holdings, run_wishes
 
 from domain.market import Bars

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ import pytest
 from histories import fraction, history, market, real_bars, run_alike, run_spec
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from domain.errors import InputError
 from domain.market import DAY, HOUR, MINUTE, TIMEFRAMES, AssetClass, Bars

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from made_bars import random_bars
+from msgspec.structs import replace
 
 from domain.errors import DataError, InputError
 from domain.market import DAY, MINUTE, AssetClass, Bars, CorporateAction, Instrument, Timeframe
