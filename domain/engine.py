@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from domain.commands import AnyCommand
-    from domain.events import JournalEvent, MarketEvent
+    from domain.events import DoubtedBar, JournalEvent, MarketEvent
     from domain.market import Bar, CorporateAction
     from domain.measuring import Measuring
     from domain.orders import Order
@@ -95,6 +95,7 @@ class Engine(State):
         "_assignments",
         "_before",
         "_collared",
+        "_doubted",
         "_margin",
         "_on_close",
         "_protected",
@@ -118,6 +119,7 @@ class Engine(State):
         self._on_close = targets.on_close
         self._collared = self._limits.price_collar < inf
         self._before: dict[str, float] = {}
+        self._doubted: dict[str, Barred] = {}
         self._sessions: dict[str, int] = {}
         self._remembers = self._collared or bool(self._timed) or self._measuring is not None
         """Whether a close means more to this run than its price."""
@@ -168,6 +170,8 @@ class Engine(State):
     # What the opening brings
 
     def _open(self, event: BarsOpened, out: list[JournalEvent]) -> None:
+        for doubt in event.doubted:
+            self._withdraw_entries(doubt, event.time, out)
         if self.spec.margin:
             self._charge_borrowing(event, out)
         if not event.actions:
@@ -181,6 +185,37 @@ class Engine(State):
                 self._emit(applied, out)
         self._mark_splits(event)
         self._targets.on_open(event)
+
+    def _withdraw_entries(self, doubt: DoubtedBar, time: int, out: list[JournalEvent]) -> None:
+        """Leave of a symbol's orders what reduces its position: nothing is opened on a bar in doubt."""
+        held = self.portfolio.position(doubt.symbol).lots
+        for order in self._open_orders(doubt.symbol):
+            exiting = abs(held) if order.side * held < 0 else 0
+            if order.open_lots <= exiting:
+                continue
+            if exiting:
+                lots = order.filled_lots + exiting
+                self._emit(
+                    OrderAmended(
+                        time, order.order_id, order.order_type, lots, order.price, order.stop, order.watermark, order.parent
+                    ),
+                    out,
+                )
+            else:
+                self._emit(OrderCancelled(time, order.order_id), out)
+            refusal = OrderRefused(
+                time,
+                order.symbol,
+                order.strategy,
+                order.side,
+                order.open_lots - exiting,
+                Breach.DOUBTED_DATA.code,
+                doubt.value,
+                doubt.bound,
+                self.bar_time,
+            )
+            self._emit(refusal, out)
+        self._release(doubt.symbol, time, out)
 
     def _charge_borrowing(self, event: BarsOpened, out: list[JournalEvent]) -> None:
         for bar in event.bars:
@@ -348,6 +383,8 @@ class Engine(State):
         bars, portfolio, before = event.bars, self.portfolio, self._watch
         out: list[JournalEvent] = []
         gone = self._delist(event, out) if event.actions else frozenset()
+        if event.doubted or self._doubted:
+            self._doubted = {one.symbol: Barred(Breach.DOUBTED_DATA.value, one.value, one.bound) for one in event.doubted}
         if self._remembers:
             self._mark(event)
         else:
@@ -502,6 +539,8 @@ class Engine(State):
             if self._limits.max_value_at_risk < inf:
                 lots, bound = (wanted.lots, kept_lots(wanted.lots, held)), self._limits.max_value_at_risk
                 risk_lots, risk = self._measuring.within_risk(symbol, values, lots, price, terms.lots_per_unit, self._equity, bound)
+        if not barred.breach:
+            barred = self._doubted.get(symbol, barred)
         barring = barred_symbol(barred, self._limits, self._entries, price, before)
         return Account(
             self._equity, exposure, cluster, barring, terms.shorting, terms.margin.initial, risk_lots, risk

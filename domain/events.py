@@ -21,27 +21,37 @@ class Event(msgspec.Struct, frozen=True, tag=True, gc=False):
     time: int
 
 
+class DoubtedBar(msgspec.Struct, frozen=True, gc=False):
+    """The bar of ``symbol`` is improbable: what was measured in it, and the bound of what is usual."""
+
+    symbol: str
+    value: float
+    bound: float
+
+
 class BarsOpened(Event, frozen=True, gc=False):
     """These bars open at ``time``; ``actions`` take effect before the open, in order.
 
     The bars are whole because a simulated exchange needs their volume and path; the engine looks at nothing but the opens.
-    ``session`` is the session date they belong to, in days since 1970.
+    ``session`` is the session date they belong to, in days since 1970. Nothing may be opened on ``doubted`` bars.
     """
 
     bars: tuple[Bar, ...]
     actions: tuple[CorporateAction, ...] = ()
     session: int = 0
+    doubted: tuple[DoubtedBar, ...] = ()
 
 
 class BarsClosed(Event, frozen=True, gc=False):
     """All bars that end at ``time``; ``session`` is the session date they belong to, in days since 1970.
 
-    ``actions`` are the delistings of symbols whose last bar is among them.
+    ``actions`` are the delistings of symbols whose last bar is among them. No entry may follow from ``doubted`` ones.
     """
 
     session: int
     bars: tuple[Bar, ...]
     actions: tuple[CorporateAction, ...] = ()
+    doubted: tuple[DoubtedBar, ...] = ()
 
 
 class RunStarted(Event, frozen=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from domain.adjustment_checks import ADJUSTMENT_CHECKS
 from domain.hard_checks import PRESENCE_CHECKS, ROW_CHECKS, SEQUENCE_CHECKS, TIME_CHECKS
 from domain.market_wide import without_market_wide
 from domain.quality import BAD_SYMBOL, FLAGGED, Finding, Partition, Rows, Series, apply, partition, series_of, without
@@ -57,5 +58,5 @@ def _examine_series(series: Series) -> list[Finding]:
     believed = without(placed, single)
     sequence = apply(SEQUENCE_CHECKS, believed)
     bars = without(believed, [finding for finding in sequence if finding.kind not in FLAGGED])
-    improbable = apply(STATISTICAL_CHECKS, bars.in_time_order())
+    improbable = apply((*STATISTICAL_CHECKS, *ADJUSTMENT_CHECKS), bars.in_time_order())
     return [*times, *shifts, *single, *apply(PRESENCE_CHECKS, timed), *sequence, *improbable]

@@ -36,7 +36,10 @@ BAD_SYMBOL: Final = "bad_symbol"
 SPLIT: Final = "split_unadjusted"
 """The kind of a bar at whose opening the level changes as after a split that nobody declared."""
 
-IMPROBABLE: Final = frozenset({"spike", "drop", SPLIT, "stale_price", "volume_zero", "volume_outlier"})
+DIVIDEND_TWICE: Final = "dividend_adjusted_twice"
+"""The kind of an ex-date on which more is taken out of the prices than its dividend."""
+
+IMPROBABLE: Final = frozenset({"spike", "drop", SPLIT, DIVIDEND_TWICE, "stale_price", "volume_zero", "volume_outlier"})
 """Kinds of rows that may be true after all: somebody must look, nothing is taken away."""
 
 FLAGGED: Final = IMPROBABLE | {"out_of_order", "off_calendar", "after_early_close", MISSING}
@@ -49,7 +52,7 @@ class Rows:
 
     ``code`` indexes ``symbols``; ``time`` is int64 UTC microseconds or ``NO_TIME``; the others float64, NaN where empty.
     ``place`` is where each row stood in its source, from 0, None where that is its index. ``refused`` are rows that belong to
-    no symbol; they stay whatever is taken.
+    no symbol; they stay whatever is taken. ``adjusted`` are a vendor's adjusted closes, for checks alone, None where it has none.
     """
 
     symbols: tuple[str, ...]
@@ -62,6 +65,7 @@ class Rows:
     volume: NDArray[np.float64]
     place: NDArray[np.int64] | None = None
     refused: tuple[Quarantined, ...] = ()
+    adjusted: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.time)
@@ -83,6 +87,7 @@ class Rows:
             self.volume[chosen],
             np.flatnonzero(chosen) if self.place is None else self.place[chosen],
             self.refused,
+            None if self.adjusted is None else self.adjusted[chosen],
         )
 
 

@@ -58,6 +58,7 @@ _AGAIN = {
         Breach.MARGIN_CALL,
         Breach.PRICE_COLLAR,
         Breach.MAX_ORDER_RATE,
+        Breach.DOUBTED_DATA,
     )
 }
 

@@ -35,6 +35,8 @@ _LEAST_SPLIT: Final = float(np.log(1.4))
 _GAP_SIGMAS: Final = 7.0
 _CLOSE_SIGMAS: Final = 8.0
 _WICK_SIGMAS: Final = 9.0
+_CALM_WICK_SIGMAS: Final = 5.0
+_USUAL_VOLUME: Final = 1.5
 _AGREEMENT: Final = 0.35
 """The share of a move by which its way back may differ from it."""
 
@@ -153,7 +155,7 @@ def _is_quiet_split(move: float, at: int, around: Local) -> bool:
 
 
 def _closes(around: Local) -> Iterator[Mark]:
-    """Mark a close far from its bar's open that the next opening ignores."""
+    """Mark a close far from its bar's open that the next opening ignores, and an open that neither side of it knows."""
     body = around.close - around.open
     back = np.concatenate([around.gap[1:], np.zeros(1)])
     total = np.concatenate([around.open[1:] - around.open[:-1], np.zeros(1)])
@@ -169,9 +171,28 @@ def _closes(around: Local) -> Iterator[Mark]:
         )
 
 
+def _opens(around: Local) -> Iterator[Mark]:
+    """Mark an open far from the last close to which its own bar comes back: it is alone at the edge of the bar."""
+    body = around.close - around.open
+    far = np.minimum(np.abs(around.gap), np.abs(body)) >= around.bound(_CLOSE_SIGMAS)
+    returns = np.abs(around.gap + body) <= _AGREEMENT * np.abs(around.gap)
+    edge = np.where(body < 0.0, around.high - around.open, around.open - around.low)
+    wrong = far & returns & (edge <= 0.1 * np.abs(body))
+    for kind, side in (("spike", body < 0.0), ("drop", body > 0.0)):
+        yield Mark(
+            wrong & side,
+            kind,
+            lambda at: f"open is {np.exp(around.gap[at]):.4g} times the last close and {np.exp(-body[at]):.4g} times its own",
+        )
+
+
 def _wicks(around: Local) -> Iterator[Mark]:
-    """Mark a high or low that neither its own bar nor its neighbours come near, with no volume to explain it."""
-    bound = around.bound(_WICK_SIGMAS)
+    """Mark a high or low that neither its own bar nor its neighbours come near, with no volume to explain it.
+
+    A market that went there and back traded on the way: where it traded no more than usual, less is beyond belief.
+    """
+    calm = np.maximum(around.least, _CALM_WICK_SIGMAS * around.sigma)
+    bound = np.where(around.volume <= _USUAL_VOLUME, calm, around.bound(_WICK_SIGMAS))
     top, bottom = np.maximum(around.open, around.close), np.minimum(around.open, around.close)
     up = around.high - np.maximum(top, _neighbours(around.high, np.maximum))
     down = np.minimum(bottom, _neighbours(around.low, np.minimum)) - around.low
@@ -257,6 +278,7 @@ def _improbable(series: Series) -> Iterator[Mark]:
     around = local(series)
     yield from _levels(series, around)
     yield from _closes(around)
+    yield from _opens(around)
     yield from _wicks(around)
     yield from _stale(series)
     yield from _volumes(series, around)

@@ -38,10 +38,15 @@ _FIRST_UNCOUNTABLE: Final = 2.0**63
 
 
 class Doubt(NamedTuple):
-    """What is wrong with a bar: the kind, as in data-quality reports, and the detail."""
+    """What is wrong with a bar: the kind, as in data-quality reports, and the detail.
+
+    ``value`` is what was measured where that has a ``bound``: a log move, times the usual volume, or equal bars.
+    """
 
     kind: str
     detail: str
+    value: float = 0.0
+    bound: float = 0.0
 
 
 class Verdict(NamedTuple):
@@ -89,11 +94,6 @@ class StreamCheck:
         self._least = least_move(timeframe)
         self._trusted = trusted
         self._past: Mapping[str, _Past] = {one.symbol: _Past(one, _splits(one.symbol, actions)) for one in instruments}
-        self._doubted: set[str] = set()
-
-    def is_doubted(self, symbol: str) -> bool:
-        """Return whether the last bar of ``symbol`` is doubted or was withheld: no entry may follow from it."""
-        return symbol in self._doubted
 
     def see(self, bar: Bar, now: int | None = None) -> Verdict:
         """Return what is wrong with ``bar``; one that is not impossible becomes the past. ``now`` is UTC microseconds."""
@@ -102,12 +102,10 @@ class StreamCheck:
         if not impossible:
             self._split(bar, past)
             impossible = tuple(self._other_unit(bar, past))
-        verdict = (
-            Verdict(impossible) if impossible else Verdict((), tuple(self._improbable(bar, past)), tuple(self._holes(bar, past)))
-        )
-        if not impossible:
-            _remember(bar, past)
-        (self._doubted.add if verdict.impossible or verdict.doubted else self._doubted.discard)(bar.symbol)
+        if impossible:
+            return Verdict(impossible)
+        verdict = Verdict((), tuple(self._improbable(bar, past)), tuple(self._holes(bar, past)))
+        _remember(bar, past)
         return verdict
 
     def _split(self, bar: Bar, past: _Past) -> None:
@@ -136,11 +134,13 @@ class StreamCheck:
 
     def _gaps(self, bar: Bar, past: _Past, bound: float) -> list[Doubt]:
         gap = log(bar.open / past.close)
+        ratio = bar.open / past.close
         if abs(gap) >= max(_LEAST_SPLIT, bound):
-            return [Doubt(SPLIT, f"opens at {bar.open / past.close:.4g} times the last close, and no split was declared")]
+            detail = f"opens at {ratio:.4g} times the last close, and no split was declared"
+            return [Doubt(SPLIT, detail, abs(gap), max(_LEAST_SPLIT, bound))]
         follows = past.time is not None and (self._timeframe.is_daily or bar.time - past.time <= 2 * self._timeframe.length)
         if follows and abs(gap) >= bound:
-            return [Doubt("spike" if gap > 0.0 else "drop", f"opens at {bar.open / past.close:.4g} times the last close")]
+            return [Doubt("spike" if gap > 0.0 else "drop", f"opens at {ratio:.4g} times the last close", abs(gap), bound)]
         return []
 
     def _holes(self, bar: Bar, past: _Past) -> list[Doubt]:
@@ -201,13 +201,15 @@ def _moves(bar: Bar, bound: float) -> list[Doubt]:
     """Return moves within the bar that are improbable: of its close, or of a high or low beyond its body."""
     body = log(bar.close / bar.open)
     if abs(body) >= bound:
-        return [Doubt("spike" if body > 0.0 else "drop", f"close is {bar.close / bar.open:.4g} times the open")]
+        detail = f"close is {bar.close / bar.open:.4g} times the open"
+        return [Doubt("spike" if body > 0.0 else "drop", detail, abs(body), bound)]
     top, bottom = max(bar.open, bar.close), min(bar.open, bar.close)
+    up, down = log(bar.high / top), log(bottom / bar.low)
     found = []
-    if log(bar.high / top) >= bound:
-        found.append(Doubt("spike", f"high is {bar.high / top:.4g} times open and close"))
-    if log(bottom / bar.low) >= bound:
-        found.append(Doubt("drop", f"low is {bar.low / bottom:.4g} times open and close"))
+    if up >= bound:
+        found.append(Doubt("spike", f"high is {bar.high / top:.4g} times open and close", up, bound))
+    if down >= bound:
+        found.append(Doubt("drop", f"low is {bar.low / bottom:.4g} times open and close", down, bound))
     return found
 
 
@@ -217,14 +219,16 @@ def _volumes(bar: Bar, past: _Past) -> list[Doubt]:
     if bar.volume == 0.0:
         return [Doubt("volume_zero", "volume is 0 where the bars before had some")]
     if bar.volume >= _OUTLIER * past.volume:
-        return [Doubt("volume_outlier", f"volume is {bar.volume / past.volume:,.0f} times the usual")]
+        ratio = bar.volume / past.volume
+        return [Doubt("volume_outlier", f"volume is {ratio:,.0f} times the usual", ratio, _OUTLIER)]
     return []
 
 
 def _stale(bar: Bar, past: _Past, timeframe: Timeframe) -> list[Doubt]:
     same = past.values == (bar.open, bar.high, bar.low, bar.close, bar.volume)
     least = 4 if timeframe.is_daily else 6
-    return [Doubt("stale_price", f"{past.equal + 1} bars equal in every value")] if same and past.equal + 1 >= least else []
+    equal = past.equal + 1
+    return [Doubt("stale_price", f"{equal} bars equal in every value", equal, least)] if same and equal >= least else []
 
 
 def _remember(bar: Bar, past: _Past) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -13,14 +13,14 @@ from domain.examination import examine
 from domain.market import DAY, AssetClass, Instrument, Timeframe
 from domain.quality import NO_TIME, iso
 from tasks.market_data.files import infer_timeframe, read_actions
-from tasks.market_data.tables import read_row_ids, read_rows
+from tasks.market_data.tables import read_adjusted, read_row_ids, read_rows
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from domain.quality import Finding
+    from domain.quality import Finding, Rows
 
 CLASS_OF: Final = {"XNYS": AssetClass.EQUITY, "24/7": AssetClass.CRYPTO, "FX": AssetClass.FX}
 """The asset class that trades on each calendar."""
@@ -75,10 +75,11 @@ def check_file(path: Path, actions: Path | None = None, calendar: str | None = N
     DataError for files that cannot be used.
     """
     rows = read_rows(path)
+    if declared := (read_actions(actions, rows.symbols) if actions is not None else []):
+        rows = with_adjusted(rows, path)
     timeframe = named_timeframe(path.name) or infer_timeframe(rows, str(path))
     calendars = {symbol: calendar or likely_calendar(rows.time[rows.code == code]) for code, symbol in enumerate(rows.symbols)}
     instruments = {symbol: Instrument.of(symbol, CLASS_OF[known]) for symbol, known in calendars.items()}
-    declared = read_actions(actions, rows.symbols) if actions is not None else []
     present = time.time_ns() // 1000 if now is None else now
     _, findings = examine(rows, timeframe, instruments, present, declared)
     times = rows.time[(rows.time != NO_TIME) & (rows.time <= present)]
@@ -94,6 +95,14 @@ def check_file(path: Path, actions: Path | None = None, calendar: str | None = N
         findings=tuple(findings),
         row_ids=read_row_ids(path),
     )
+
+
+def with_adjusted(rows: Rows, path: Path) -> Rows:
+    """Return the rows of a file with its adjusted closes, where it has any."""
+    adjusted = read_adjusted(path)
+    if adjusted is None:
+        return rows
+    return replace(rows, adjusted=adjusted if rows.place is None else adjusted[rows.place])
 
 
 def named_timeframe(name: str) -> Timeframe | None:

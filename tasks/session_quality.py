@@ -1,4 +1,4 @@
-"""The check between a session's feed and its engine: what cannot be true goes no further, the rest is told."""
+"""The check between a session's feed and its engine: what cannot be true goes no further, the improbable is marked and told."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
 
-from domain.events import BarsClosed, BarsOpened
+from domain.events import BarsClosed, BarsOpened, DoubtedBar
 from domain.quality import iso
 from domain.stream_check import StreamCheck, Verdict
 from tasks.log import get_logger
@@ -33,10 +33,11 @@ class Record(Protocol):
 
 
 class FeedCheck:
-    """Passes the events of a feed on, without the bars that cannot be true.
+    """Passes the events of a feed on, without the bars that cannot be true, and with those in doubt marked.
 
-    A replay is trusted, and has no present: its bars were examined with hindsight when they were stored, so that what is merely
-    improbable is told and changes nothing. Bars told by an earlier life of the session are not told again.
+    The marks follow from the bars alone, so a session that is started again finds those it had. A replay is trusted, and has no
+    present: its bars were examined with hindsight when they were stored, so that what is merely improbable is told and changes
+    nothing. Bars told by an earlier life of the session are not told again.
     """
 
     def __init__(self, plan: SessionPlan, record: Record) -> None:
@@ -50,18 +51,19 @@ class FeedCheck:
     def passed(self, event: MarketEvent, *, is_new: bool = True) -> MarketEvent | None:
         """Return ``event`` with the bars that can be true, None where nothing is left of it; tell what was found if it is new."""
         kept = tuple(bar for bar in event.bars if not self._verdict(bar).impossible)
+        doubted = () if self._trusted else tuple(mark for bar in kept for mark in self._marks(bar))
         if is_new and isinstance(event, BarsClosed):
             for bar in event.bars:
                 self._tell(bar, self._verdict(bar))
-        if len(kept) == len(event.bars):
+        if len(kept) == len(event.bars) and not doubted:
             return event
         if not kept and not (isinstance(event, BarsOpened) and event.actions):
             return None
-        return msgspec.structs.replace(event, bars=kept)
+        return msgspec.structs.replace(event, bars=kept, doubted=doubted)
 
-    def is_doubted(self, symbol: str) -> bool:
-        """Return whether no entry may follow from the last bar of ``symbol``: on a feed of the present it is in doubt."""
-        return not self._trusted and self._check.is_doubted(symbol)
+    def _marks(self, bar: Bar) -> list[DoubtedBar]:
+        """Return the mark of a bar in doubt, by the first thing found in it; none for any other bar."""
+        return [DoubtedBar(bar.symbol, doubt.value, doubt.bound) for doubt in self._verdict(bar).doubted[:1]]
 
     def _verdict(self, bar: Bar) -> Verdict:
         """Return the verdict on a bar, made once though a feed shows it at its open and at its close."""

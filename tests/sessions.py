@@ -1,7 +1,7 @@
 """Sessions for tests: a configuration, real bars in a small file, and a session in a process of its own.
 
-As a program (``python -m tests.sessions URL CONFIG SPEED [STRATEGIES]``) it trades one session to its end, as the supervisor's
-process does without Prefect; STRATEGIES is a folder in place of the installed one.
+As a program (``python -m tests.sessions URL CONFIG SPEED [STRATEGIES [FEED]]``) it trades one session to its end, as the
+supervisor's process does without Prefect; STRATEGIES is a folder in place of the installed one, FEED what the bars pass for.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import csv
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,6 +49,9 @@ risk_management: {max_drawdown: off, daily_loss_limit: off, max_position_size: 1
 
 RESTING_STRATEGIES = ROOT / "tests/session_strategies"
 
+PRESENT = "yahoo"
+"""A feed whose bars nobody has examined with hindsight."""
+
 
 def write_bars(path: Path, count: int, symbols: tuple[str, ...] = ("IBM", "QQQ", "SPY"), first: int = 600) -> Path:
     """Write ``count`` shipped daily bars of each symbol, from bar ``first`` of the last to begin, as CSV."""
@@ -65,6 +69,16 @@ def write_bars(path: Path, count: int, symbols: tuple[str, ...] = ("IBM", "QQQ",
     return path
 
 
+def make_spikes(path: Path, symbol: str, every: int, factor: float = 1.4) -> None:
+    """Take every so many bars of ``symbol`` in a file to another level, from the thirtieth on: a session may doubt them by then."""
+    lines = path.read_text().splitlines()
+    mine = [number for number, line in enumerate(lines) if f",{symbol}," in line]
+    for number in mine[30::every]:
+        time, name, *prices, volume = lines[number].split(",")
+        lines[number] = ",".join([time, name, *(str(round(float(price) * factor, 2)) for price in prices), volume])
+    path.write_text("\n".join(lines) + "\n")
+
+
 def write_configuration(folder: Path, bars: Path, strategies: str = STRATEGIES, speed: float | str = "max") -> Path:
     """Write a configuration that trades ``bars``; return its path."""
     path = folder / "config.yaml"
@@ -77,23 +91,25 @@ def expected(settings: Settings) -> BacktestResult:
     return run_backtest(session_request(settings, settings.session.feed, Wishes()))
 
 
-def start(url: str, configuration: Path, speed: str = "max", strategies: Path | None = None) -> subprocess.Popen[str]:
+def start(
+    url: str, configuration: Path, speed: str = "max", strategies: Path | None = None, feed: str | None = None
+) -> subprocess.Popen[str]:
     """Start a session in a process of its own."""
-    command = [sys.executable, "-m", "tests.sessions", url, str(configuration), speed]
-    command += [] if strategies is None else [str(strategies)]
+    command = [sys.executable, "-m", "tests.sessions", url, str(configuration), speed, str(strategies or ""), feed or ""]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PI5")}
     return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
-def main(url: str, configuration: str, speed: str, strategies: str | None = None) -> int:
+def main(url: str, configuration: str, speed: str, strategies: str = "", feed: str = "") -> int:
     """Trade to the end; return the exit code that the command would have."""
-    if strategies is not None:
+    if strategies:
         registry._installed = lambda: Path(strategies)
     log.configure("session", None, "warning")
     database = Database(url, application="session")
     try:
         settings = load_settings(Path(configuration), {})
-        outcome = trade(plan_session(settings, database, Wishes(speed=parse_speed(speed))), database)
+        plan = plan_session(settings, database, Wishes(speed=parse_speed(speed)))
+        outcome = trade(replace(plan, feed=feed or plan.feed), database)
     except TradingError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code

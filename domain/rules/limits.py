@@ -35,6 +35,7 @@ class Breach(IntEnum):
     PRICE_COLLAR = 18
     MAX_ORDER_RATE = 19
     MAX_VALUE_AT_RISK = 20
+    DOUBTED_DATA = 21
 
     @property
     def code(self) -> str:

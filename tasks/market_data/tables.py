@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 COLUMNS: Final = ("time", "symbol", "open", "high", "low", "close", "volume")
+ADJUSTED: Final = "adj_close"
+"""A column of closes that the vendor adjusted for splits and dividends, where a file has one."""
+
 ROW_ID: Final = "row_id"
 """A column that numbers the rows of a file, where it has one."""
 
@@ -56,24 +59,33 @@ def read_rows(path: Path, symbols: Collection[str] | None = None, zone: str | No
 
 def read_row_ids(path: Path) -> list[int | str | None] | None:
     """Return what a file calls its rows, in arrival order; None where it has no column ``ROW_ID``."""
-    check_is_file(path)
-    try:
-        if _is_parquet(path):
-            with pa_parquet.ParquetFile(path) as file:
-                if ROW_ID not in file.schema_arrow.names:
-                    return None
-                column = file.read(columns=[ROW_ID]).column(0)
-        else:
-            if ROW_ID not in _csv_header(path):
-                return None
-            options = pa_csv.ConvertOptions(include_columns=[ROW_ID])
-            column = pa_csv.read_csv(path, convert_options=options).column(0)
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{path}: column {ROW_ID!r} cannot be read: {_first_line(error)}") from error
+    column = _extra_column(path, ROW_ID)
+    if column is None:
+        return None
     if not (pa.types.is_integer(column.type) or pa.types.is_string(column.type)):
         raise DataError(f"{path}: column {ROW_ID!r} holds {column.type}; it must hold whole numbers or texts")
     named: list[int | str | None] = column.to_pylist()
     return named
+
+
+def read_adjusted(path: Path) -> NDArray[np.float64] | None:
+    """Return the adjusted closes of a file, in arrival order, NaN where empty; None where it has no column ``ADJUSTED``."""
+    column = _extra_column(path, ADJUSTED)
+    return None if column is None else _number(column, ADJUSTED, path)
+
+
+def _extra_column(path: Path, name: str) -> pa.ChunkedArray | None:
+    """Return a column that a file of bars may have; None where it has not."""
+    check_is_file(path)
+    try:
+        if _is_parquet(path):
+            with pa_parquet.ParquetFile(path) as file:
+                return file.read(columns=[name]).column(0) if name in file.schema_arrow.names else None
+        if name not in _csv_header(path):
+            return None
+        return pa_csv.read_csv(path, convert_options=pa_csv.ConvertOptions(include_columns=[name])).column(0)
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{path}: column {name!r} cannot be read: {_first_line(error)}") from error
 
 
 def check_header(found: Sequence[str], required: Sequence[str], path: Path) -> None:

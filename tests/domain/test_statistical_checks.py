@@ -83,6 +83,12 @@ def bad_close(columns: Columns) -> None:
     columns["high"][201] = max(columns[name][201] for name in PRICES)
 
 
+def bad_open(columns: Columns) -> None:
+    """Let a bar open at twice the price, and leave its close where it was."""
+    columns["open"][200] *= 2.0
+    columns["high"][200] = columns["open"][200]
+
+
 def freeze(columns: Columns) -> None:
     """Repeat a bar six times."""
     for name in (*PRICES, "volume"):
@@ -97,6 +103,7 @@ def freeze(columns: Columns) -> None:
         (put("high", 200, 1.3), [(200, "spike")]),
         (put("low", 200, 0.7), [(200, "drop")]),
         (bad_close, [(200, "drop")]),
+        (bad_open, [(200, "spike")]),
         (scale(slice(200, 203), 100.0), [(row, "unit_error_100x") for row in (200, 201, 202)]),
         (scale(slice(200, 201), 0.01), [(200, "unit_error_100x")]),
         (scale(slice(200, 225), 1 / 7), [(200, "split_unadjusted"), (225, "split_unadjusted")]),
@@ -112,6 +119,35 @@ def test_error_is_found_by_name_at_its_rows_alone(change: Change, expected: list
     columns = walk(400)
     change(columns)
     assert found(columns, days(400)) == expected
+
+
+@pytest.mark.parametrize(("volume", "expected"), [(1.0, [(200, "drop")]), (1.4, [(200, "drop")]), (1.7, []), (4.0, [])])
+def test_wick_is_believed_the_more_the_more_was_traded(volume: float, expected: list[tuple[int, str]]) -> None:
+    """A low 12 % below everything, six usual deviations: a market that went there and back would have traded on the way."""
+    columns = walk(400, 0.02)
+    columns["volume"][:] = 10_000.0
+    columns["volume"][200] = 10_000.0 * volume
+    columns["low"][200] = 0.88 * min(columns["low"][199:202])
+    assert found(columns, days(400)) == expected
+
+
+def test_wick_where_no_volume_is_known_needs_more_to_be_doubted() -> None:
+    """Nine deviations, as on a busy bar: a currency has no volume that could speak against it."""
+    columns = walk(400, 0.02)
+    columns["volume"][:] = np.nan
+    for depth, expected in ((0.88, []), (0.75, [(200, "drop")])):
+        columns["low"][200] = depth * min(columns["low"][199], columns["low"][201], columns["open"][200], columns["close"][200])
+        assert found(columns, days(400)) == expected
+
+
+def test_opening_that_the_day_makes_good_in_part_is_the_market_s() -> None:
+    """Down 20 % at the opening, half of it back at the close."""
+    columns = walk(400)
+    columns["open"][200] = columns["low"][200] = 0.8 * columns["close"][199]
+    scale(slice(201, None), 0.9)(columns)
+    columns["close"][200] = columns["open"][201]
+    columns["high"][200] = max(columns[name][200] for name in PRICES if name != "high")
+    assert found(columns, days(400)) == []
 
 
 def test_random_walk_has_no_finding_at_any_length_of_bar() -> None:

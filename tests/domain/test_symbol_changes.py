@@ -71,7 +71,7 @@ PRICES = [("AAA", 1, 10.0), ("AAA", 2, 11.0), ("BBB", 3, 12.0), ("BBB", 4, 13.0)
     [
         "AAA,2021-02-30,symbol_change,BBB",
         "AAA,2021-03-03,symbol_change,B B",
-        TWICE := "AAA,2021-03-03,symbol_change,BBB\nAAA,2021-03-04,symbol_change,CCC",
+        "AAA,2021-03-03,symbol_change,BBB\nAAA,2021-03-04,symbol_change,CCC",
     ],
 )
 def test_a_change_that_cannot_be_is_refused(tmp_path: Path, rows: str) -> None:

@@ -54,16 +54,18 @@ def wait_for(url: str, records: int, process: subprocess.Popen[str]) -> None:
         time.sleep(0.002)
 
 
-def kill_and_finish(url: str, configuration: Path, chance: random.Random, strategies: Path | None = None) -> str:
+def kill_and_finish(
+    url: str, configuration: Path, chance: random.Random, strategies: Path | None = None, feed: str | None = None
+) -> str:
     """Kill a session again and again, let a last one end, and return the line it prints."""
     for _ in range(KILLS):
-        process = sessions.start(url, configuration, "max", strategies)
+        process = sessions.start(url, configuration, "max", strategies, feed)
         wait_for(url, journalled(url) + chance.randint(1, 2 * BARS // KILLS), process)
         time.sleep(chance.random() * 0.01)
         process.kill()
         output, _ = process.communicate()
         assert process.returncode == -9, f"the session ended before it could be killed: {output}"
-    process = sessions.start(url, configuration, "max", strategies)
+    process = sessions.start(url, configuration, "max", strategies, feed)
     output, _ = process.communicate(timeout=120)
     assert process.returncode == 0, output
     return output.splitlines()[-1]
@@ -112,6 +114,37 @@ def test_killed_session_with_resting_orders_ends_as_the_backtest_and_as_one_neve
         kinds = dict(connection.execute("SELECT order_type, count(*) FROM orders GROUP BY 1").fetchall())
     assert left == (0,)
     assert kinds.keys() >= {"market", "limit", "stop", "trailing_stop"}
+
+
+def refusals(url: str) -> list[tuple[str, str]]:
+    """Return time and symbol of every entry refused for data in doubt, in the order of the journal."""
+    with psycopg.connect(url) as connection:
+        return connection.execute(
+            "SELECT payload ->> 'time', payload ->> 'symbol' FROM journal WHERE payload ->> 'breach' = 'doubted_data' ORDER BY seq"
+        ).fetchall()
+
+
+def test_killed_session_refuses_the_entries_that_one_never_killed_refuses_for_bars_in_doubt(
+    url: str, embedded_server: DatabaseServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The doubt follows from the bars and the refusal is in the journal: no life forgets what another one found."""
+    monkeypatch.setattr(registry, "_installed", lambda: sessions.RESTING_STRATEGIES)
+    bars = sessions.write_bars(tmp_path / "bars.csv", BARS)
+    for symbol in ("IBM", "QQQ", "SPY"):
+        sessions.make_spikes(bars, symbol, 9)
+    configuration = sessions.write_configuration(tmp_path, bars, sessions.RESTING)
+    other = embedded_server.url(name := embedded_server.create())
+    never_killed = sessions.start(other, configuration, "max", sessions.RESTING_STRATEGIES, sessions.PRESENT)
+    output, _ = never_killed.communicate(timeout=120)
+    refused = refusals(other)
+    embedded_server.drop(name)
+    assert len(refused) > 20, "too little is refused for the test to mean something"
+    chance = random.Random(20260118)  # noqa: S311 - as above
+    last = kill_and_finish(url, configuration, chance, sessions.RESTING_STRATEGIES, sessions.PRESENT)
+    assert last == output.splitlines()[-1]
+    assert refusals(url) == refused
+    trusted = sessions.expected(load_settings(configuration, {})).document
+    assert last != f"finished {trusted['ledger_sha256']} {trusted['equity_sha256']}", "the doubt changed nothing"
 
 
 def test_second_session_on_the_same_account_exits_7(url: str, configuration: Path) -> None:

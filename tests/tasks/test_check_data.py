@@ -53,6 +53,40 @@ def test_several_kinds_on_a_row_are_several_records(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_adjusted_close_of_a_file_is_held_against_the_declared_dividends(tmp_path: Path, suffix: str) -> None:
+    """5 is paid on row 7, the adjusted close takes it out twice; a row whose symbol is none stands before it."""
+    rows = daily(10, first="2018-06-04")
+    for number, row in enumerate(rows):
+        row.append(str(float(row[5]) * (1.0 - 5.0 / float(rows[6][5])) ** (2 if number < 7 else 0)))
+    rows.insert(0, [rows[0][0], "no symbol", *rows[0][2:]])
+    path = write(tmp_path / "bars.csv", rows, f"{HEADER},adj_close")
+    if suffix == "parquet":
+        path = tmp_path / "bars.parquet"
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        named = zip([*HEADER.split(","), "adj_close"], columns, strict=True)
+        pq.write_table(
+            pa.table({name: cells if name in {"time", "symbol"} else [float(c) for c in cells] for name, cells in named}), path
+        )
+    actions = tmp_path / "actions.csv"
+    actions.write_text("symbol,ex_date,action,value\nSPY,2018-06-13,dividend,5\n")
+    records = check_file(path, actions, now=NOW).records()
+    assert [(record["row"], record["kind"]) for record in records] == [(0, "bad_symbol"), (8, "dividend_adjusted_twice")]
+    assert records[1]["detail"] == "the adjusted close takes the declared dividend out 2 times"
+    assert [record["kind"] for record in check_file(path, now=NOW).records()] == ["bad_symbol"]
+
+
+def test_adjusted_close_that_is_no_number_is_refused(tmp_path: Path) -> None:
+    """Where actions are there to be held against it; without them it is a column like any other."""
+    rows = [[*row, "x"] for row in daily(10, first="2018-06-04")]
+    path = write(tmp_path / "bars.csv", rows, f"{HEADER},adj_close")
+    actions = tmp_path / "actions.csv"
+    actions.write_text("symbol,ex_date,action,value\nSPY,2018-06-13,dividend,5\n")
+    assert check_file(path, now=NOW).findings == ()
+    with pytest.raises(DataError, match="column 'adj_close' holds string"):
+        check_file(path, actions, now=NOW)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
 def test_rows_are_called_by_the_row_id_of_the_file(tmp_path: Path, suffix: str) -> None:
     """Other columns than the seven are ignored, in both formats."""
     rows = daily(10, first="2018-06-04")

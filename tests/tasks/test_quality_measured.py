@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 NOW = day_of(2026, 11, 21) * DAY
 
 NATURAL = {
-    "equity_1d": 60, "equity_1h": 130, "crypto_1d": 15, "crypto_1h": 50, "crypto_1m": 15, "crypto_5m": 6, "fx_1d": 15, "fx_1h": 25,
+    "equity_1d": 80, "equity_1h": 165, "crypto_1d": 15, "crypto_1h": 50, "crypto_1m": 15, "crypto_5m": 6, "fx_1d": 15, "fx_1h": 25,
     "fx_1m": 100,
 }  # fmt: skip
 """The most findings in bars as they came: bad ticks, outages and holes that are really there."""

@@ -20,9 +20,11 @@ from domain.events import (
     MarginCalled,
     OrderCancelled,
     OrderFilled,
+    OrderRefused,
     OrderRequested,
     TradingHalted,
 )
+from domain.market import Side
 from domain.rules.matching import PathMode
 from domain.rules.sizing import Sizing
 from domain.strategy import Exits
@@ -142,6 +144,30 @@ def test_improbable_bar_is_told_and_the_ledger_is_that_of_the_backtest(database:
     assert [(level, found["symbol"], found["kind"], found["fate"]) for level, found in told] == [
         ("warning", "SPY", "drop", "doubted")
     ]
+
+
+def test_session_opens_nothing_on_bars_in_doubt_and_leaves_what_it_holds(database: Database, tmp_path: Path) -> None:
+    """Every sixth bar 40 % too high on a feed of the present: entries are refused, exits pass, and a later start goes on so."""
+    bars = sessions.write_bars(tmp_path / "bars.csv", BARS)
+    for symbol in ("IBM", "QQQ", "SPY"):
+        sessions.make_spikes(bars, symbol, 6)
+    configuration = sessions.write_configuration(tmp_path, bars)
+    wanted = replace(plan(configuration, database), feed=sessions.PRESENT)
+    stopped = run_with_commands(database, wanted, {50: Stop("enough")})
+    ended = trade(wanted, database)
+    assert (ended.run_id, ended.state) == (stopped.run_id, "finished")
+    with database.connect() as connection:
+        told = connection.execute(
+            "SELECT metadata ->> 'symbol', extract(epoch FROM (metadata ->> 'time')::timestamptz)::int8 * 1000000 "
+            "FROM system_events WHERE event_type = 'DataQuality' AND metadata ->> 'fate' = 'doubted'"
+        ).fetchall()
+    doubted, journalled = {tuple(row) for row in told}, events(database, ended)
+    traded = [event for event in journalled if isinstance(event, OrderFilled) and (event.symbol, event.bar_time) in doubted]
+    asked = [event for event in journalled if isinstance(event, OrderRequested) and (event.symbol, event.bar_time) in doubted]
+    assert any(isinstance(event, OrderRefused) and event.breach == "doubted_data" for event in journalled)
+    assert traded or asked, "no exit met a bar in doubt"
+    assert {event.side for event in [*traded, *asked]} == {Side.SELL}
+    assert any(isinstance(event, OrderFilled) and event.side > 0 for event in journalled)
 
 
 def test_finished_session_started_again_is_a_new_run_in_an_account_of_its_own(database: Database, configuration: Path) -> None:

@@ -91,17 +91,27 @@ def test_improbable_bar_passes_and_is_told_once() -> None:
     assert silent.messages == []
 
 
-def test_symbol_of_a_doubted_bar_is_marked_on_a_feed_of_the_present_alone() -> None:
-    """Until its next bar; a replay stays equal to its back-test."""
+def test_doubted_bar_is_marked_at_its_opening_and_close_on_a_feed_of_the_present_alone() -> None:
+    """With what was measured, log(1.6), and its bound; it goes up and comes back. A replay stays equal to its back-test."""
     closes = wobble(60)
     past = history(market("AAA", [*closes[:50], 160.0, *closes[51:]]), market("BBB", closes))
-    for feed, marked in (("yahoo", True), ("replay:bars.csv", False)):
-        check, _ = made(past, feed)
-        for event in market_events(past):
-            check.passed(event)
-            if event.bars[0].time == past.bars[0].time[50]:
-                assert (check.is_doubted("AAA"), check.is_doubted("BBB")) == (marked, False)
-        assert not check.is_doubted("AAA")
+    check, _ = made(past, "yahoo")
+    passed = [check.passed(event) for event in market_events(past)]
+    marked = [event for event in passed if event and event.doubted]
+    assert [event.bars[0].time for event in marked] == [int(past.bars[0].time[n]) for n in (50, 50, 51, 51)]
+    assert {mark.symbol for event in marked for mark in event.doubted} == {"AAA"}
+    assert all(mark.value > mark.bound > 0.0 for event in marked for mark in event.doubted)
+    trusted, _ = made(past, "replay:bars.csv")
+    assert all(trusted.passed(event) is event for event in market_events(past))
+
+
+def test_marks_follow_from_the_bars_alone() -> None:
+    """A session that was killed and sees the bars again finds the marks it had, at whatever bar it goes on."""
+    closes = wobble(60)
+    past = history(market("AAA", [*closes[:50], 160.0, *closes[51:]]))
+    whole, again = made(past, "yahoo")[0], made(past, "yahoo")[0]
+    marks = [whole.passed(event) for event in market_events(past)]
+    assert [again.passed(event, is_new=number > 100) for number, event in enumerate(market_events(past))] == marks
 
 
 def test_change_of_unit_is_withheld_on_a_feed_of_the_present_alone() -> None:
