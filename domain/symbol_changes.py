@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -50,7 +50,7 @@ def joined_by_changes(series: Sequence[Bars], changes: Sequence[SymbolChange]) -
             continue
         before, after = old.slice(0, _first(old, change.ex_date)), new.slice(_first(new, change.ex_date), len(new))
         columns = {name: np.concatenate([getattr(before, name), getattr(after, name)]) for name in _COLUMNS}
-        found[change.successor] = replace(new, **columns)
+        found[change.successor] = structs.replace(new, **columns)
         del found[change.symbol]
         names[change.symbol] = change.successor
     return [found[symbol] for symbol in sorted(found)], {old: _last(new, names) for old, new in names.items()}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from histories import market
+from msgspec.structs import replace
 
 from domain.adjustment import adjust_backward
 from domain.adjustment_checks import ADJUSTMENT_CHECKS
