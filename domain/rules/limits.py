@@ -152,14 +152,14 @@ def add_exposure(
     exposure: Exposure, lots: int, buys: int, sells: int, price: float, buy_price: float, lots_per_unit: int, initial: float
 ) -> Exposure:
     """Add a symbol that holds ``lots`` and has open orders that may buy ``buys`` and sell ``sells`` lots beyond an exit."""
-    high, low = lots + buys, lots - sells
-    worst = abs(high) if abs(high) > abs(low) else abs(low)
-    value = value_of(worst, price, lots_per_unit)
+    highest = value_of(lots + buys, price, lots_per_unit)
+    lowest = highest if buys == 0 and sells == 0 else value_of(lots - sells, price, lots_per_unit)
+    value = abs(highest) if abs(highest) > abs(lowest) else abs(lowest)
     return Exposure(
         exposure.spendable - value_of(buys, buy_price, lots_per_unit) if buys > 0 else exposure.spendable,
         exposure.gross + value,
-        exposure.highest + value_of(high, price, lots_per_unit),
-        exposure.lowest + value_of(low, price, lots_per_unit),
+        exposure.highest + highest,
+        exposure.lowest + lowest,
         exposure.squares + value * value,
         exposure.margin + value * initial,
     )
