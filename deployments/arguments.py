@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from domain.errors import InputError, nearest
-from domain.rules.matching import PathMode
+from domain.rules.fills import PathMode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -14,10 +14,9 @@ from domain.regulation import INITIAL_MARGIN, MAINTENANCE_MARGIN
 from domain.rules.chance import NO_CHANCE, Chance
 from domain.rules.costs import Costs
 from domain.rules.exits import ExitRules, Grid, is_any
-from domain.rules.fills import VOLUME_SHARE_DAILY, VOLUME_SHARE_INTRADAY, VOLUME_SHARE_OFF
+from domain.rules.fills import VOLUME_SHARE_DAILY, VOLUME_SHARE_INTRADAY, VOLUME_SHARE_OFF, PathMode
 from domain.rules.limits import Limits
 from domain.rules.margin import NO_MARGIN, MarginTable
-from domain.rules.matching import PathMode
 from domain.rules.planning import Shorting
 from domain.rules.sizing import Sizing, SizingRule
 

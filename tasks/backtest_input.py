@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from domain.errors import InputError
 from domain.market import AssetClass, Timeframe, parse_symbol
 from domain.rules.costs import Costs
-from domain.rules.matching import PathMode
+from domain.rules.fills import PathMode
 from domain.run import Assignment, RunSpec, parse_sizing
 from tasks import registry
 from tasks.history import Loaded, check_dates, from_database, from_file, parse_date, splits_only_stored

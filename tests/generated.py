@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from domain.market import HOUR, AssetClass, CorporateAction, Side
 from domain.resampling import resample
 from domain.rules.costs import Costs
-from domain.rules.fills import OrderType, TimeInForce
+from domain.rules.fills import OrderType, PathMode, TimeInForce
 from domain.rules.limits import Limits
-from domain.rules.matching import PathMode
 from domain.rules.sizing import Sizing, SizingRule
 from domain.strategy import Cancel, Exits, Wish
 

@@ -65,6 +65,21 @@ class Reason(IntEnum):
         return self.name.lower()
 
 
+class PathMode(IntEnum):
+    """Which way a bar is taken between its open and its close."""
+
+    WORST = 0
+    OHLC = 1
+    OLHC = 2
+    NEAREST = 3
+    FINER = 4
+
+    @property
+    def code(self) -> str:
+        """The name in options and JSON."""
+        return self.name.lower()
+
+
 class Fill(NamedTuple):
     """What one order got at one point: ``cut_lots`` were withdrawn because cash does not pay for them."""
 

@@ -1,7 +1,6 @@
 """Orders against the path of a bar: the opening point, the way through its extremes, the close."""
 
 from dataclasses import dataclass
-from enum import IntEnum
 from math import inf, nan
 from typing import Any, Final, NamedTuple
 
@@ -12,6 +11,7 @@ from domain.rules.costs import Costs, Levies, Liquidity
 from domain.rules.exits import PROTECTIVE, ExitRules, Grid, half_tick, trailing_price
 from domain.rules.fills import (
     OrderType,
+    PathMode,
     TimeInForce,
     gapped_price,
     limit_is_met,
@@ -36,21 +36,6 @@ NONE: Final = -1
 
 type Numbers = Any
 """A column of numbers that is read by place."""
-
-
-class PathMode(IntEnum):
-    """Which way a bar is taken between its open and its close."""
-
-    WORST = 0
-    OHLC = 1
-    OLHC = 2
-    NEAREST = 3
-    FINER = 4
-
-    @property
-    def code(self) -> str:
-        """The name in options and JSON."""
-        return self.name.lower()
 
 
 class Range(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from golden_table import BUY, FLAT, LIMIT, SELL, STOP, Case, Fill, borrowing, bought
 
 from domain.market import CorporateAction
-from domain.rules.matching import PathMode
+from domain.rules.fills import PathMode
 from domain.strategy import Exits
 from domain.wishes import Wish
 

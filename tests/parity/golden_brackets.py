@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from golden_table import BUY, FLAT, IOC, LIMIT, SELL, STOP, Case, Fill, borrowing, bought, sold
 
-from domain.rules.matching import PathMode
+from domain.rules.fills import PathMode
 from domain.wishes import Wish
 
 TENTH = {"volume_limit": 0.1}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from golden_table import FLAT, Case, Fill, borrowing
 
-from domain.rules.matching import PathMode
+from domain.rules.fills import PathMode
 from domain.strategy import Exits
 
 LONG, SHORT = Fill(1, "buy", 100, 10.0), Fill(1, "sell", 100, 10.0)

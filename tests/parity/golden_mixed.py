@@ -6,7 +6,7 @@ from golden_table import ANY, BUY, DAY, FLAT, FOK, LIMIT, SELL, STOP, STOP_LIMIT
 
 from domain.market import AssetClass, CorporateAction
 from domain.rules.costs import Costs
-from domain.rules.matching import PathMode
+from domain.rules.fills import PathMode
 from domain.strategy import Exits
 from domain.wishes import Wish
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from golden_table import BUY, FLAT, SELL, STOP_LIMIT, TRAILING, Case, Fill, borrowing, bought, sold
 
-from domain.rules.matching import PathMode
+from domain.rules.fills import PathMode
 from domain.wishes import Wish
 
 LONG, SHORT = Fill(1, "buy", 100, 10.0), Fill(1, "sell", 100, 10.0)

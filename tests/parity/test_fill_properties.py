@@ -22,7 +22,7 @@ from domain.engine import Engine
 from domain.events import BorrowCharged, CorporateActionApplied, EquityMarked, OrderFilled
 from domain.liquidity import flows_of
 from domain.rules.costs import Costs
-from domain.rules.matching import PathMode
+from domain.rules.fills import PathMode
 from domain.targets import StreamedTargets
 from domain.timeline import History, market_events
 from tasks.backtest import run_events

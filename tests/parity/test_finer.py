@@ -14,7 +14,7 @@ from domain.errors import InputError
 from domain.ledger import dataset_id
 from domain.market import HOUR
 from domain.resampling import resample
-from domain.rules.matching import PathMode
+from domain.rules.fills import PathMode
 from domain.strategy import Exits
 from strategies.moving_average_crossover import MovingAverageCrossover
 from tasks.backtest import BacktestRequest, run_backtest

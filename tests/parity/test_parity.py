@@ -17,8 +17,7 @@ from hypothesis import strategies as st
 from domain.ledger import equity_sha256, ledger_sha256
 from domain.market import DAY, AssetClass, CorporateAction
 from domain.rules.costs import Costs
-from domain.rules.fills import volume_allowance
-from domain.rules.matching import PathMode
+from domain.rules.fills import PathMode, volume_allowance
 from domain.run import parse_sizing
 from domain.strategy import Exits
 from domain.timeline import History

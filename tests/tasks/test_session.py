@@ -25,7 +25,7 @@ from domain.events import (
     TradingHalted,
 )
 from domain.market import Side
-from domain.rules.matching import PathMode
+from domain.rules.fills import PathMode
 from domain.rules.sizing import Sizing
 from domain.strategy import Exits
 from tasks import registry

@@ -12,10 +12,9 @@ from domain.rules.accounting import Position
 from domain.rules.book import NO_PARENT, RestingOrder
 from domain.rules.costs import NO_LEVIES, Costs, Liquidity
 from domain.rules.exits import NO_EXITS, PROTECTIVE, ExitRules, Grid
-from domain.rules.fills import UNLIMITED, OrderType, TimeInForce
+from domain.rules.fills import UNLIMITED, OrderType, PathMode, TimeInForce
 from domain.rules.matching import (
     NONE,
-    PathMode,
     Range,
     TapeRow,
     Terms,
