@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import typing
 from dataclasses import MISSING, dataclass, fields
@@ -70,18 +71,28 @@ class Parameter:
 
 def parameters_of(owner: type) -> tuple[Parameter, ...]:
     """Return the parameters of the dataclass ``owner`` in the order of its fields; raise InputError for one it cannot have."""
+    return _parameters_of(owner)
+
+
+@functools.cache  # every creation of a strategy asks, thousands of times in a sweep
+def _parameters_of(owner: type) -> tuple[Parameter, ...]:
     hints = typing.get_type_hints(owner, include_extras=True)
     return tuple(_parameter(field.name, hints[field.name], field.default) for field in fields(owner))
 
 
-def known(owner: type, name: str, given: Mapping[str, Any]) -> dict[str, Parameter]:
+def known(owner: type, name: str, given: Mapping[str, Any]) -> Mapping[str, Parameter]:
     """Return the parameters of ``owner`` by name; raise InputError where ``given`` names another. ``name`` is the strategy's."""
-    specs = {parameter.name: parameter for parameter in parameters_of(owner)}
+    specs = _by_name(owner)
     for key in given:
         if key not in specs:
             has = f"it has {', '.join(specs)}" if specs else "it has none"
             raise InputError(f"parameter {str(key)[:40]!r} of {name} is unknown: {nearest(str(key), specs)}{has}")
     return specs
+
+
+@functools.cache
+def _by_name(owner: type) -> Mapping[str, Parameter]:
+    return {parameter.name: parameter for parameter in parameters_of(owner)}
 
 
 def _parameter(name: str, hint: Any, default: Any) -> Parameter:
@@ -101,6 +112,8 @@ def _parameter(name: str, hint: Any, default: Any) -> Parameter:
 
 
 def _integer(value: Any) -> int | None:
+    if type(value) is int:  # the usual one, without asking an abstract class
+        return value
     return int(value) if isinstance(value, Integral) and not isinstance(value, bool) else None
 
 

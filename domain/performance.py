@@ -64,8 +64,15 @@ def annual_return(points: Series, periods: float) -> float:
     """Return (last / first) ** (periods / (n - 1)) - 1, the compound annual growth."""
     if len(points) < 2 or points[0] <= 0.0 or points[-1] < 0.0:
         return math.nan
-    with np.errstate(over="ignore"):
-        return float((points[-1] / points[0]) ** (periods / (len(points) - 1)) - 1.0)
+    return growth_of(float(points[0]), float(points[-1]), len(points) - 1, periods)
+
+
+def growth_of(first: float, last: float, returns: int, periods: float) -> float:
+    """Return the compound annual growth from a positive first point to the last, so many returns later."""
+    try:
+        return float((last / first) ** (periods / returns)) - 1.0
+    except OverflowError:
+        return math.inf
 
 
 def annual_volatility(returns: Series, periods: float) -> float:
@@ -78,7 +85,12 @@ def sharpe(returns: Series, periods: float, risk_free: float | Series = 0.0) -> 
     excess = returns - risk_free
     if len(excess) < 2:
         return math.nan
-    return ratio(float(np.mean(excess)), float(np.std(excess, ddof=1))) * math.sqrt(periods)
+    return sharpe_of(float(np.mean(excess)), float(np.std(excess, ddof=1)), periods)
+
+
+def sharpe_of(mean: float, deviation: float, periods: float) -> float:
+    """Return the Sharpe ratio of returns with this mean and sample standard deviation."""
+    return ratio(mean, deviation) * math.sqrt(periods)
 
 
 def downside_risk(returns: Series, periods: float, required: float | Series = 0.0) -> float:
@@ -86,14 +98,24 @@ def downside_risk(returns: Series, periods: float, required: float | Series = 0.
     if not len(returns):
         return math.nan
     below = np.minimum(returns - required, 0.0)
-    return float(np.sqrt(np.mean(below * below)) * math.sqrt(periods))
+    return downside_of(float(np.mean(below * below)), periods)
+
+
+def downside_of(shortfall: float, periods: float) -> float:
+    """Return the downside risk of returns with this mean squared shortfall."""
+    return math.sqrt(shortfall) * math.sqrt(periods)
 
 
 def sortino(returns: Series, periods: float, required: float | Series = 0.0) -> float:
     """Return the mean return above ``required`` (a period's) x periods / downside risk."""
     if not len(returns):
         return math.nan
-    return ratio(float(np.mean(returns - required)) * periods, downside_risk(returns, periods, required))
+    return sortino_of(float(np.mean(returns - required)), downside_risk(returns, periods, required), periods)
+
+
+def sortino_of(mean: float, downside: float, periods: float) -> float:
+    """Return the Sortino ratio of returns with this mean and downside risk."""
+    return ratio(mean * periods, downside)
 
 
 def calmar(points: Series, periods: float) -> float:

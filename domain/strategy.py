@@ -190,7 +190,7 @@ def checked_target(strategy: Strategy, bars: Bars) -> Series:
     The strategy sees the bars read-only. Raise DataError, naming strategy, symbol and reason, where it fails or returns
     anything else; a caller drops the whole answer, never a part of it.
     """
-    target = _answer(strategy, _read_only(bars))
+    target = shaped_target(strategy, read_only(bars))
     refused = ~((np.abs(target) <= 1.0) | np.isnan(target))
     if refused.any():
         first = int(refused.argmax())
@@ -203,13 +203,17 @@ def last_target(strategy: Strategy, bars: Bars) -> float:
 
     The targets before it were looked at when they were the last.
     """
-    target = _answer(strategy, bars).item(-1)
+    target = shaped_target(strategy, bars).item(-1)
     if abs(target) > 1.0:
         raise _out_of_range(strategy, bars, target, len(bars) - 1)
     return target
 
 
-def _answer(strategy: Strategy, bars: Bars) -> Series:
+def shaped_target(strategy: Strategy, bars: Bars) -> Series:
+    """Return ``strategy.target(bars)``, a float64 for each bar, for bars that are read-only already.
+
+    Raise DataError as ``checked_target`` does; whether the values are targets is not asked here.
+    """
     try:
         target = strategy.target(bars)
     except TradingError:
@@ -232,8 +236,12 @@ def _who(strategy: Strategy, bars: Bars) -> str:
     return f"strategy {strategy.strategy_name()} on {bars.symbol}"
 
 
-def _read_only(bars: Bars) -> Bars:
-    columns = {name: getattr(bars, name).view() for name in ("time", "open", "high", "low", "close", "volume")}
+def read_only(bars: Bars) -> Bars:
+    """Return the bars with columns that cannot be written to; the same bars where they are so already."""
+    columns = {name: getattr(bars, name) for name in ("time", "open", "high", "low", "close", "volume")}
+    if not any(column.flags.writeable for column in columns.values()):
+        return bars
+    columns = {name: column.view() for name, column in columns.items()}
     for column in columns.values():
         column.flags.writeable = False
     return structs.replace(bars, **columns)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from domain.rules.accounting import Position, apply_split
+from domain.timeline import actions_by_bar
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from domain.timeline import History
 
 _FINEST: Final = 100_000_000  # lots a unit where a fill does not say: the finest of any asset class
 
@@ -148,6 +154,31 @@ def round_trips(fills: Iterable[FillRow], splits: Iterable[SplitRow] = ()) -> li
         else:
             book.split(row)
     return book.trades
+
+
+def splits_met(history: History, fills: Iterable[FillRow]) -> list[SplitRow]:
+    """Return what each split did to the position that met it, by walking ``fills``, in booking order with their lots."""
+    effective = actions_by_bar(history)
+    if not effective:
+        return []
+    moved: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for fill in fills:
+        lots = _in_lots(fill.quantity, fill.lots_per_unit) if fill.lots is None else fill.lots
+        moved[fill.symbol].append((fill.time_us, fill.side * lots))
+    met, offset = [], 0
+    for instrument, bars in zip(history.instruments, history.bars, strict=True):
+        held, waiting, units = 0, list(reversed(moved[bars.symbol])), instrument.lots_per_unit
+        for number in sorted(number for number in effective if offset <= number < offset + len(bars)):
+            index = number - offset
+            while waiting and waiting[-1][0] < bars.time[index]:
+                held += waiting.pop()[1]
+            for action in effective[number]:
+                if action.action == "split" and held:
+                    split = apply_split(Position(held), action.value, float(bars.open[index]), units)
+                    held = split.position.lots
+                    met.append(SplitRow(int(bars.time[index]), bars.symbol, action.value, held / units, split.cash, held))
+        offset += len(bars)
+    return met
 
 
 def _in_lots(quantity: float, lots_per_unit: int) -> int:

@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-import numpy as np
-
-from domain.indicators import crossed_above, ema, sma
+from domain.indicators import at_crosses, ema, sma
 from domain.strategy import Bars, Search, Series, Strategy, require
 
 
@@ -40,5 +38,4 @@ class MovingAverageCrossover(Strategy):
     def target(self, bars: Bars) -> Series:
         """Long at the cross above, flat or short at the cross below."""
         fast, slow = self.indicators(bars).values()
-        below = -1.0 if self.short else 0.0
-        return np.where(crossed_above(fast, slow), 1.0, np.where(crossed_above(slow, fast), below, np.nan))
+        return at_crosses(fast, slow, 1.0, -1.0 if self.short else 0.0)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from domain.ledger import dataset_id, equity_sha256, ledger_sha256
 from domain.performance import measure
-from domain.rules.accounting import Position, apply_split
 from domain.rules.limits import Breach
 from domain.rules.sizing import SizingRule
-from domain.timeline import actions_by_bar, actions_used
-from domain.trades import FillRow, SplitRow, Trade, round_trips
+from domain.timeline import actions_used
+from domain.trades import FillRow, SplitRow, Trade, round_trips, splits_met
 from tasks.backtest_account import account_warnings
 from tasks.backtest_holes import data_holes, hole_warnings
 from tasks.backtest_measures import benchmark_of, drawdown_of, points_of
@@ -32,8 +31,12 @@ def iso(time: int) -> str:
 
 def trades_of(run: Run) -> list[Trade]:
     """Return the closed trades of a run, splits on the way taken into account."""
-    units = _lots_per_unit(run)
-    fills = [
+    return round_trips(_fills(run), _splits_met(run))
+
+
+def _fills(run: Run) -> list[FillRow]:
+    units = {instrument.symbol: instrument.lots_per_unit for instrument in run.spec.instruments}
+    return [
         FillRow(
             fill.time,
             fill.symbol,
@@ -47,35 +50,10 @@ def trades_of(run: Run) -> list[Trade]:
         )
         for fill, lots in zip(run.fills, run.fill_lots, strict=True)
     ]
-    return round_trips(fills, _splits_met(run))
-
-
-def _lots_per_unit(run: Run) -> dict[str, int]:
-    return {instrument.symbol: instrument.lots_per_unit for instrument in run.spec.instruments}
 
 
 def _splits_met(run: Run) -> list[SplitRow]:
-    """Return what each split did to the position that met it, by walking the ledger."""
-    fills = defaultdict(list)
-    for fill, lots in zip(run.fills, run.fill_lots, strict=True):
-        fills[fill.symbol].append((fill.time, lots if fill.side == "buy" else -lots))
-    units = _lots_per_unit(run)
-    met, offset = [], 0
-    effective = actions_by_bar(run.history)
-    for bars in run.history.bars:
-        held, waiting = 0, list(reversed(fills[bars.symbol]))
-        for number in sorted(number for number in effective if offset <= number < offset + len(bars)):
-            index = number - offset
-            while waiting and waiting[-1][0] < bars.time[index]:
-                held += waiting.pop()[1]
-            for action in effective[number]:
-                if action.action == "split" and held:
-                    split = apply_split(Position(held), action.value, float(bars.open[index]), units[bars.symbol])
-                    held = split.position.lots
-                    after = held / units[bars.symbol]
-                    met.append(SplitRow(int(bars.time[index]), bars.symbol, action.value, after, split.cash, held))
-        offset += len(bars)
-    return met
+    return splits_met(run.history, _fills(run))
 
 
 def document_of(request: BacktestRequest, prepared: Prepared, run: Run, trades: list[Trade]) -> dict[str, Any]:

@@ -63,7 +63,7 @@ CASES = {
     "obv": Case(lambda bars: ours.obv(*bars[2:]), (0,)),
     "accumulation_distribution": Case(lambda bars: ours.accumulation_distribution(*bars), (0,)),
 }
-NOT_INDICATORS = {"crossed_above", "crossed_below", "pandas_ta_indicator"}
+NOT_INDICATORS = {"at_crosses", "crossed_above", "crossed_below", "pandas_ta_indicator"}
 """Public functions that answer with something else, and have tests of their own."""
 
 

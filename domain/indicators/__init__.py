@@ -25,7 +25,7 @@ from domain.indicators.recursive import (
     supertrend,
     tema,
 )
-from domain.indicators.signals import crossed_above, crossed_below
+from domain.indicators.signals import at_crosses, crossed_above, crossed_below
 from domain.indicators.windowed import (
     Channel,
     Stochastic,
@@ -53,6 +53,7 @@ __all__ = [
     "SuperTrend",
     "accumulation_distribution",
     "adx",
+    "at_crosses",
     "atr",
     "bollinger_bands",
     "commodity_channel_index",

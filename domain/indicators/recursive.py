@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from domain.indicators.memory import talib_series
+from domain.indicators.remembered import remembered
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,6 +41,7 @@ def _one(name: str, inputs: tuple[Series, ...], *parameters: float) -> Series:
     return result
 
 
+@remembered
 def ema(values: Series, length: int) -> Series:
     """Return the exponential moving average with weight 2 / (length + 1), seeded with the mean of the first ``length``.
 
@@ -48,6 +50,7 @@ def ema(values: Series, length: int) -> Series:
     return _one("EMA", (values,), length)
 
 
+@remembered
 def dema(values: Series, length: int) -> Series:
     """Return 2 x EMA - EMA of the EMA, for ``length`` >= 2.
 
@@ -56,6 +59,7 @@ def dema(values: Series, length: int) -> Series:
     return _one("DEMA", (values,), length)
 
 
+@remembered
 def tema(values: Series, length: int) -> Series:
     """Return 3 x EMA - 3 x EMA of EMA + EMA of that, for ``length`` >= 2.
 
@@ -64,6 +68,7 @@ def tema(values: Series, length: int) -> Series:
     return _one("TEMA", (values,), length)
 
 
+@remembered
 def kama(values: Series, length: int = 30) -> Series:
     """Return Kaufman's adaptive moving average, for ``length`` >= 2: weights between those of EMA(2) and EMA(30).
 
@@ -73,6 +78,7 @@ def kama(values: Series, length: int = 30) -> Series:
     return _one("KAMA", (values,), length)
 
 
+@remembered
 def rsi(values: Series, length: int = 14) -> Series:
     """Return Wilder's relative strength index, 0 to 100, for ``length`` >= 2; 0 where no value ever moved.
 
@@ -82,6 +88,7 @@ def rsi(values: Series, length: int = 14) -> Series:
     return _one("RSI", (values,), length)
 
 
+@remembered
 def macd(values: Series, fast: int = 12, slow: int = 26, signal: int = 9) -> Macd:
     """Return EMA(fast) - EMA(slow), its EMA(signal) and line - signal, for ``fast`` and ``slow`` >= 2.
 
@@ -91,6 +98,7 @@ def macd(values: Series, fast: int = 12, slow: int = 26, signal: int = 9) -> Mac
     return Macd(*talib_series("MACD", (values,), fast, slow, signal))
 
 
+@remembered
 def atr(high: Series, low: Series, close: Series, length: int = 14) -> Series:
     """Return the average true range: Wilder's average of ``true_range``, in the unit of the price.
 
@@ -99,6 +107,7 @@ def atr(high: Series, low: Series, close: Series, length: int = 14) -> Series:
     return _one("ATR", (high, low, close), length)
 
 
+@remembered
 def adx(high: Series, low: Series, close: Series, length: int = 14) -> Series:
     """Return the average directional index, 0 to 100, for ``length`` >= 2: Wilder's average of 100 x abs(+DI - -DI) / (+DI + -DI).
 
@@ -107,6 +116,7 @@ def adx(high: Series, low: Series, close: Series, length: int = 14) -> Series:
     return _one("ADX", (high, low, close), length)
 
 
+@remembered
 def plus_di(high: Series, low: Series, close: Series, length: int = 14) -> Series:
     """Return the positive directional indicator, 0 to 100: smoothed upward movement over smoothed true range.
 
@@ -115,6 +125,7 @@ def plus_di(high: Series, low: Series, close: Series, length: int = 14) -> Serie
     return _one("PLUS_DI", (high, low, close), length)
 
 
+@remembered
 def minus_di(high: Series, low: Series, close: Series, length: int = 14) -> Series:
     """Return the negative directional indicator, 0 to 100: smoothed downward movement over smoothed true range.
 
@@ -123,6 +134,7 @@ def minus_di(high: Series, low: Series, close: Series, length: int = 14) -> Seri
     return _one("MINUS_DI", (high, low, close), length)
 
 
+@remembered
 def parabolic_sar(high: Series, low: Series, step: float = 0.02, limit: float = 0.2) -> Series:
     """Return Wilder's stop and reverse: a stop that moves to the extreme by ``step`` more each new extreme, up to ``limit``.
 
@@ -131,6 +143,7 @@ def parabolic_sar(high: Series, low: Series, step: float = 0.02, limit: float = 
     return _one("SAR", (high, low), step, limit)
 
 
+@remembered
 def supertrend(high: Series, low: Series, close: Series, length: int = 10, multiplier: float = 3.0) -> SuperTrend:
     """Return a line ``multiplier`` average true ranges from the middle of the bar, on the side of the trend, which only tightens.
 
@@ -141,6 +154,7 @@ def supertrend(high: Series, low: Series, close: Series, length: int = 10, multi
     return SuperTrend(line, direction)
 
 
+@remembered
 def obv(close: Series, volume: Series) -> Series:
     """Return the on-balance volume: the first volume, plus the volume of bars closing higher, minus that of bars closing lower.
 
@@ -149,6 +163,7 @@ def obv(close: Series, volume: Series) -> Series:
     return _one("OBV", (close, volume))
 
 
+@remembered
 def accumulation_distribution(high: Series, low: Series, close: Series, volume: Series) -> Series:
     """Return the sum of volume x ((close - low) - (high - close)) / (high - low), nothing added for a bar without range.
 

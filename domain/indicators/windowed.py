@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from domain.indicators.remembered import remembered
 from domain.indicators.windows import extreme, in_order, nothing_yet, over_windows, window_sums
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Stochastic(NamedTuple):
     d: NDArray[np.float64]
 
 
+@remembered
 def sma(values: Series, length: int) -> Series:
     """Return the simple moving average: the sum of the last ``length`` values, oldest first, divided by ``length``.
 
@@ -42,6 +44,7 @@ def sma(values: Series, length: int) -> Series:
     return window_sums(values, length) / length
 
 
+@remembered
 def wma(values: Series, length: int) -> Series:
     """Return the linearly weighted moving average: weights 1 (oldest) to ``length``, divided by their sum.
 
@@ -51,6 +54,7 @@ def wma(values: Series, length: int) -> Series:
     return over_windows(values, length, lambda windows: in_order(windows * weights)) / (0.5 * length * (length + 1))
 
 
+@remembered
 def standard_deviation(values: Series, length: int) -> Series:
     """Return the population standard deviation: root of the mean squared distance from the window's mean.
 
@@ -66,6 +70,7 @@ def standard_deviation(values: Series, length: int) -> Series:
     return over_windows(values, length, deviation)
 
 
+@remembered
 def bollinger_bands(values: Series, length: int = 20, deviations: float = 2.0) -> Channel:
     """Return the simple moving average and the lines ``deviations`` population standard deviations above and below it.
 
@@ -75,16 +80,19 @@ def bollinger_bands(values: Series, length: int = 20, deviations: float = 2.0) -
     return Channel(middle + width, middle, middle - width)
 
 
+@remembered
 def highest(values: Series, length: int) -> Series:
     """Return the largest of the last ``length`` values, this one included. Source: TA-Lib MAX. Warm-up: ``length`` - 1 bars."""
     return extreme(values, length, np.maximum)
 
 
+@remembered
 def lowest(values: Series, length: int) -> Series:
     """Return the smallest of the last ``length`` values, this one included. Source: TA-Lib MIN. Warm-up: ``length`` - 1 bars."""
     return extreme(values, length, np.minimum)
 
 
+@remembered
 def donchian_channel(high: Series, low: Series, length: int = 20) -> Channel:
     """Return the highest high, the lowest low and the middle between them, over ``length`` bars, this one included.
 
@@ -95,6 +103,7 @@ def donchian_channel(high: Series, low: Series, length: int = 20) -> Channel:
     return Channel(upper, (upper + lower) / 2.0, lower)
 
 
+@remembered
 def momentum(values: Series, length: int) -> Series:
     """Return the simple return over ``length`` bars: value / value ``length`` bars ago - 1. Warm-up: ``length`` bars."""
     result, _ = nothing_yet(values, length + 1)
@@ -103,11 +112,13 @@ def momentum(values: Series, length: int) -> Series:
     return result
 
 
+@remembered
 def rate_of_change(values: Series, length: int = 10) -> Series:
     """Return the return over ``length`` bars in per cent: 100 x ``momentum``. Source: TA-Lib ROC. Warm-up: ``length`` bars."""
     return 100.0 * momentum(values, length)
 
 
+@remembered
 def difference(values: Series, length: int = 10) -> Series:
     """Return value - value ``length`` bars ago, in its unit. Source: TA-Lib MOM. Warm-up: ``length`` bars."""
     result, _ = nothing_yet(values, length + 1)
@@ -116,6 +127,7 @@ def difference(values: Series, length: int = 10) -> Series:
     return result
 
 
+@remembered
 def commodity_channel_index(high: Series, low: Series, close: Series, length: int = 20) -> Series:
     """Return (p - mean) / (0.015 x mean absolute distance from the mean), with p = (high + low + close) / 3; 0 where p is constant.
 
@@ -131,6 +143,7 @@ def commodity_channel_index(high: Series, low: Series, close: Series, length: in
     return over_windows((high + low + close) / 3.0, length, index)
 
 
+@remembered
 def williams_r(high: Series, low: Series, close: Series, length: int = 14) -> Series:
     """Return -100 x (highest high - close) / (highest high - lowest low), -100 to 0; NaN where there is no range.
 
@@ -140,6 +153,7 @@ def williams_r(high: Series, low: Series, close: Series, length: int = 14) -> Se
     return -100.0 * _share(top - close, top - bottom)
 
 
+@remembered
 def stochastic(high: Series, low: Series, close: Series, length: int = 14, smooth: int = 3, average: int = 3) -> Stochastic:
     """Return the close's position in the range of ``length`` bars, 0 to 100, as a simple average over ``smooth`` bars, and its own.
 
@@ -151,6 +165,7 @@ def stochastic(high: Series, low: Series, close: Series, length: int = 14, smoot
     return Stochastic(k, sma(k, average))
 
 
+@remembered
 def true_range(high: Series, low: Series, close: Series) -> Series:
     """Return the largest of high - low, abs(high - close before) and abs(low - close before). Warm-up: 1 bar.
 

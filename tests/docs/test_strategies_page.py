@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,9 @@ from domain.market import Timeframe
 from domain.rules.sizing import Sizing, SizingRule
 from domain.run import Assignment, RunSpec
 from domain.strategy import Exits, checked_target
+from domain.sweep import METRICS
 from domain.wishes import Wish
+from strategies.moving_average_crossover import MovingAverageCrossover
 from tasks import registry
 from tasks.backtest import Run, run_events, run_kernel
 from tasks.history import from_file
@@ -99,3 +102,19 @@ def test_table_names_every_field_of_a_wish() -> None:
     """A field that is new needs a row."""
     table = PAGE.partition("| field of `Wish` |")[2].partition("\n\n")[0]
     assert {name for name in Wish.__dataclass_fields__ if f"`{name}`" not in table} == set()
+
+
+def test_example_of_a_sweep_runs_as_it_stands(past: History) -> None:
+    """The lines of the page give 63 results, of which the best is a back-test's."""
+    (code,) = re.findall(r"```python\n(from domain.run import.*?)```", PAGE, re.DOTALL)
+    names: dict[str, Any] = {"history": past}
+    exec(code, names)  # noqa: S102 - our own page
+    result = names["result"]
+    assert len(result) == len(names["pairs"]) == 63
+    run = run_kernel(replace(names["spec"], assignments=(_owned(names),)), past)
+    assert result.final_equity[result.metrics["sharpe"].argmax()] == run.equity[-1].equity
+    assert sorted(re.findall(r"`(\w+)`", PAGE.partition("each of `metrics`:")[2].partition(", as\n")[0])) == sorted(METRICS)
+
+
+def _owned(names: dict[str, Any]) -> Assignment:
+    return replace(names["owned"][0], strategy=MovingAverageCrossover(**names["best"]))
