@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
 
-from domain.events import BarsClosed, BarsOpened, DoubtedBar
+from domain.events import BarsClosed, DoubtedBar
 from domain.quality import iso
 from domain.stream_check import StreamCheck, Verdict
 from tasks.log import get_logger
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from domain.events import MarketEvent
-    from domain.market import Bar
+    from domain.market import Bar, CorporateAction
     from tasks.session_plan import SessionPlan
 
 _MOST_TOLD: Final = 20  # of a kind and symbol: what comes oftener is a state, not an event
@@ -38,6 +38,9 @@ class FeedCheck:
     The marks follow from the bars alone, so a session that is started again finds those it had. A replay is trusted, and has no
     present: its bars were examined with hindsight when they were stored, so that what is merely improbable is told and changes
     nothing. Bars told by an earlier life of the session are not told again.
+
+    What takes effect at the opening of a withheld bar waits for the symbol's next. A delisting at its close is left to a person:
+    there is no price to settle at.
     """
 
     def __init__(self, plan: SessionPlan, record: Record) -> None:
@@ -47,6 +50,7 @@ class FeedCheck:
         self._record = record
         self._verdicts: dict[str, tuple[int, Verdict]] = {}
         self._told: Counter[tuple[str, str]] = Counter()
+        self._waiting: dict[str, tuple[CorporateAction, ...]] = {}
 
     def passed(self, event: MarketEvent, *, is_new: bool = True) -> MarketEvent | None:
         """Return ``event`` with the bars that can be true, None where nothing is left of it; tell what was found if it is new."""
@@ -55,11 +59,21 @@ class FeedCheck:
         if is_new and isinstance(event, BarsClosed):
             for bar in event.bars:
                 self._tell(bar, self._verdict(bar))
-        if len(kept) == len(event.bars) and not doubted:
+        if len(kept) == len(event.bars) and not doubted and not self._waiting:
             return event
-        if not kept and not (isinstance(event, BarsOpened) and event.actions):
-            return None
-        return msgspec.structs.replace(event, bars=kept, doubted=doubted)
+        actions = self._effective(event, {bar.symbol for bar in kept})
+        return msgspec.structs.replace(event, bars=kept, actions=actions, doubted=doubted) if kept else None
+
+    def _effective(self, event: MarketEvent, passing: set[str]) -> tuple[CorporateAction, ...]:
+        """Return the actions of symbols whose bars pass, first those that waited for an opening; the others wait for one."""
+        effective = tuple(action for action in event.actions if action.symbol in passing)
+        if isinstance(event, BarsClosed):
+            return effective
+        due = tuple(action for symbol in sorted(passing) for action in self._waiting.pop(symbol, ()))
+        for action in event.actions:
+            if action.symbol not in passing:
+                self._waiting[action.symbol] = (*self._waiting.get(action.symbol, ()), action)
+        return due + effective
 
     def _marks(self, bar: Bar) -> list[DoubtedBar]:
         """Return the mark of a bar in doubt, by the first thing found in it; none for any other bar."""

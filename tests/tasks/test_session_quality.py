@@ -6,8 +6,10 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import numpy as np
 from histories import history, market
 
+from domain.market import DAY, CorporateAction
 from domain.timeline import market_events
 from tasks.session_quality import FeedCheck
 
@@ -121,6 +123,21 @@ def test_change_of_unit_is_withheld_on_a_feed_of_the_present_alone() -> None:
     for feed, withheld in (("yahoo", 2), ("replay", 0)):
         check, _ = made(past, feed)
         assert [check.passed(event) for event in market_events(past)].count(None) == withheld
+
+
+def test_split_on_the_day_of_a_withheld_bar_takes_effect_with_the_next_one() -> None:
+    """And only then, so that shares and prices change together; a delisting with a withheld last bar is left to a person."""
+    closes = wobble(60)
+    halved = [close / 2.0 if n >= 50 else close for n, close in enumerate(closes)]
+    when = market("AAA", closes).time
+    split_on, gone_on = (str(np.datetime64(int(time), "us").astype("datetime64[D]")) for time in (when[50], when[59] + DAY))
+    actions = [CorporateAction("AAA", split_on, "split", 2.0), CorporateAction("AAA", gone_on, "delisting", 1.0)]
+    past = history(market("AAA", halved), market("BBB", closes), actions=actions)
+    check, _ = made(past, "yahoo")
+    seen = [check.passed(broken(broken(event, int(when[50])), int(when[59]))) for event in market_events(past)]
+    acted = [(event.bars, event.actions) for event in seen if event and event.actions]
+    assert [[bar.time for bar in bars if bar.symbol == "AAA"] for bars, _ in acted] == [[int(when[51])]]
+    assert [found for _, found in acted] == [(actions[0],)]
 
 
 def broken(event: MarketEvent, when: int) -> MarketEvent:
