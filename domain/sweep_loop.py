@@ -95,7 +95,8 @@ class Moments(NamedTuple):
 
 def _compiled[F: Callable[..., Any]](function: F) -> F:
     """Compile ``function`` when it is called first, and cache it as long as the rules stay as they are."""
-    made = numba.njit(cache=True, error_model="numpy", no_cfunc_wrapper=True)(function)
+    inside = function.__name__.startswith("_")
+    made = numba.njit(cache=True, error_model="numpy", no_cpython_wrapper=inside, no_cfunc_wrapper=True)(function)
     _bind_cache_to_rules(made)
     COMPILED.append(made)
     return made  # type: ignore[no-any-return]  # numba has no types

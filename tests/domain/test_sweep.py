@@ -18,6 +18,7 @@ from domain import kernel, sweep_loop
 from domain.errors import DataError, InputError
 from domain.indicators import sma
 from domain.rules.costs import Costs
+from domain.rules.limits import Limits
 from domain.rules.sizing import Sizing, SizingRule
 from domain.strategy import Bars, Exits, Search, Series, Strategy
 from domain.sweep import _ROWS, METRICS, _Runs, sweep
@@ -152,6 +153,25 @@ def test_drawn_runs_of_any_kind_are_single_runs(drawn: tuple[RunSpec, History], 
     """Several symbols, margin, actions, measured sizes and exits, which go through the kernel one by one."""
     spec, past = drawn
     assert_as_alone(spec, past, Guarded, [{"script": script, "stop": stop * (place % 2)} for place, script in enumerate(scripts)])
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        Limits(daily_loss_limit=0.02),
+        Limits(max_drawdown=0.1),
+        Limits(price_collar=0.006),
+        Limits(max_order_rate=1.0),
+        Limits(daily_loss_limit=0.01, price_collar=0.02, max_order_rate=2.0),
+        Limits(max_position_size=0.5, max_order_notional=30_000.0, max_order_size=8.0),
+    ],
+)
+def test_entries_that_wait_for_limits_are_those_of_single_runs(limits: Limits) -> None:
+    """Hours of a coin, a target on every third: entries wait for the next session, a calmer bar, or for ever."""
+    past = history(real_bars("crypto_1h")[0].slice(0, 400), classes=CLASSES)
+    spec = run_spec(past, {"BTC-USD": Scripted("")}, fraction(0.95), limits=limits, costs=Costs())
+    words = np.random.default_rng(11).choice([".", "1", "0", "0.5", "-1"], (12, 400), p=[0.66, 0.14, 0.1, 0.06, 0.04])
+    assert_as_alone(spec, past, Scripted, [{"script": " ".join(row)} for row in words.tolist()])
 
 
 def test_a_strategy_may_write_to_what_an_indicator_returned() -> None:
