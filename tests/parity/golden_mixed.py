@@ -248,4 +248,17 @@ MIXED = (
         refused=(Refused(3, "short_not_allowed", 100),),
         cash=99_900.0,
     ),
+    Case(
+        "second_stop_for_a_position_that_the_first_left_a_part_of",
+        "10 % of 600: the stop-loss sells 60 at 9; of the own stop's 100 the 60 that are gone are refused, and 40 wait for volume. "
+        "At open 3 = 8 the stop-loss sells the 40 left, so the other 40 are refused too: 99,000 + 540 + 320",
+        (FLAT, FLAT, (10, 10, 8.5, 8.5, 600), EIGHT),
+        (LONG, Fill(2, "sell", 60, 9.0, "stop_loss"), Fill(3, "sell", 40, 8.0, "stop_loss")),
+        orders=bought(Wish(SELL, 100, STOP, stop=9.0)),
+        exits=STOP_LOSS,
+        refused=(Refused(2, "short_not_allowed", 60), Refused(3, "short_not_allowed", 40)),
+        ambiguous=1,
+        options=TENTH,
+        cash=99_860.0,
+    ),
 )
