@@ -168,7 +168,7 @@ def _backtest(parser: Parser) -> None:
     parser.add_argument("--limits", choices=("on", "off"), default="off", help="risk management (off)")
     parser.add_argument("--account", choices=("cash", "margin"), help="short positions need a margin account (cash)")
     parser.add_argument("--borrow-rate", type=number, help="a year's fee for borrowed shares as a fraction, with --account margin")
-    parser.add_argument("--actions", type=path, help="a CSV file of splits and dividends")
+    parser.add_argument("--actions", type=path, help="a CSV file of splits, dividends, delistings and changes of symbols")
     parser.add_argument("--asset-class", choices=ASSET_CLASSES, help="equity when left out and unknown")
     parser.add_argument(
         "--engine", choices=("kernel", "event"), help="compiled loop or event engine: same results (kernel where it can)"
