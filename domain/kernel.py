@@ -6,16 +6,14 @@ to the bit. It takes targets, never a callback: a compiled callback would be com
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numba
 import numpy as np
 
 from domain.adjustment import adjust_forward
 from domain.finer import finer_columns
-from domain.kernel_loop import ACCRUAL, COMPILED, DIVIDEND, PAYMENT, SPLIT, loop
+from domain.kernel_loop import ACCRUAL, DIVIDEND, PAYMENT, SPLIT, loop
 from domain.kernel_rows import (
     AccountState,
     ActionRow,
@@ -37,7 +35,6 @@ from domain.rules.costs import Costs
 from domain.rules.exits import PROTECTIVE
 from domain.rules.limits import Limits
 from domain.rules.matching import TapeRow
-from domain.rules.rule import RULES
 from domain.rules.sizing import SizingRule
 from domain.rules.ticks import limit_on_tick, stop_on_tick
 from domain.run import NO_LIMITS, RunSpec
@@ -56,24 +53,6 @@ if TYPE_CHECKING:
 _ROWS_AT_FIRST, _BARS_A_ROW = 4096, 16  # room for fills and refusals: a run seldom trades on more than one bar in 16
 PLACES_AT_FIRST = 8  # resting orders of a strategy's own a symbol may have before the run starts over with more room
 _KINDS = {"split": SPLIT, "payment": PAYMENT}
-
-
-def _rules_stamp() -> str:
-    """Return a fingerprint of every rule: its code and the module constants it reads."""
-    digest = hashlib.sha256()
-    for function in RULES:
-        code = function.__code__
-        constants = {name: function.__globals__.get(name) for name in code.co_names}
-        numbers = {name: value for name, value in constants.items() if isinstance(value, int | float)}
-        digest.update(repr((function.__qualname__, code.co_code, code.co_consts, code.co_names, numbers)).encode())
-    return digest.hexdigest()
-
-
-def _bind_cache_to_rules(compiled: Any) -> None:
-    """Let a changed rule invalidate the compiled loop: numba itself looks at this file's time stamp alone."""
-    if not numba.config.DISABLE_JIT:
-        index = compiled._cache._cache_file  # noqa: SLF001 - numba has no public way; a test holds it
-        index._source_stamp = (index._source_stamp, _rules_stamp())  # noqa: SLF001
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +234,3 @@ def _haircuts(history: History, bars: int) -> NDArray[np.float64]:
     for bar, action in delistings.items():
         haircuts[bar] = action.value
     return haircuts
-
-
-for _function in COMPILED:
-    _bind_cache_to_rules(_function)

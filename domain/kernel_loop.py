@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import numba
 import numpy as np
-from numba.extending import register_jitable
 
+from domain.compilation import compiled
 from domain.market import Side
 from domain.rules.accounting import Position, apply_fill, apply_split, delisting_price, dividend_cash, split_lots, value_of
 from domain.rules.book import (
@@ -59,63 +58,47 @@ from domain.rules.measures import lots_within_risk, parity_weights, weight_of, w
 from domain.rules.moments import RETURNS, Trips, add_trip, annual_volatility, cluster_value, round_trip, window
 from domain.rules.planning import Account, Shorting, enters, kept_lots, plan_order, plan_wish, price_of_wish, reserved_money
 from domain.rules.regulatory import row_in_force
-from domain.rules.rule import RULES
 from domain.rules.sizing import Size, Sizing, SizingRule, size
 from domain.timeline import OPEN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
     from domain.kernel_rows import Rows
-
-for _function in RULES:
-    register_jitable(no_cfunc_wrapper=True)(_function)
 
 SPLIT, DIVIDEND, ACCRUAL, PAYMENT = 0, 1, 2, 3
 TRAILING_STOP: Final = OrderType.TRAILING_STOP.value
 _SELL: Final = Side.SELL.value
 _BUY: Final = Side.BUY.value
 _LINES_A_BAR: Final = 64
-COMPILED: Final[list[Any]] = []
-"""Every function that is compiled and cached here: each cache has to know the rules it was compiled from."""
-
-
-def _compiled[F: Callable[..., Any]](function: F) -> F:
-    """Compile ``function`` when it is called first, and cache it; what Python does not call needs no way in from there."""
-    inside = function.__name__.startswith("_")
-    made = numba.njit(cache=True, error_model="numpy", no_cpython_wrapper=inside, no_cfunc_wrapper=True)(function)
-    COMPILED.append(made)
-    return made  # type: ignore[no-any-return]  # numba has no types
 
 
 # What holds for a symbol
 
 
-@_compiled
+@compiled
 def _exits(fixed: Any) -> ExitRules:
     return ExitRules(fixed.stop_loss, fixed.take_profit, fixed.trailing, fixed.exit_bars)
 
 
-@_compiled
+@compiled
 def _grid(fixed: Any) -> Grid:
     return Grid(fixed.ticks, fixed.ticks_below_one)
 
 
-@_compiled
+@compiled
 def _margin_table(fixed: Any) -> MarginTable:
     return MarginTable(
         fixed.initial, fixed.maintenance_long, fixed.maintenance_short, fixed.short_a_unit, fixed.low_price, fixed.low_a_unit
     )
 
 
-@_compiled
+@compiled
 def _position(state: Any) -> Position:
     return Position(state.lots, state.average, state.realised)
 
 
-@_compiled
+@compiled
 def _update_levies(
     account: Any,
     since: NDArray[np.int64],
@@ -132,7 +115,7 @@ def _update_levies(
         account.sec_rate, account.taf_rate, account.taf_cap = sec_rate[row], taf_rate[row], taf_cap[row]
 
 
-@_compiled
+@compiled
 def _terms(
     account: Any,
     fixed: Any,
@@ -155,17 +138,17 @@ def _terms(
 # Fills
 
 
-@_compiled
+@compiled
 def _write_fill(row: Any, bar: int, side: int, lots: int, price: float, fee: float, reason: int) -> None:
     row.bar, row.side, row.lots, row.price, row.fee, row.reason = bar, side, lots, price, fee, reason
 
 
-@_compiled
+@compiled
 def _write_refusal(row: Any, bar: int, symbol: int, lots: int, breach: int, value: float, bound: float) -> None:
     row.bar, row.symbol, row.lots, row.breach, row.value, row.bound = bar, symbol, lots, breach, value, bound
 
 
-@_compiled
+@compiled
 def _fill_target(
     account: Any,
     state: Any,
@@ -203,7 +186,7 @@ def _fill_target(
     return fill.lots
 
 
-@_compiled
+@compiled
 def _settle(account: Any, state: Any, book: Rows, base: int, slots: int) -> None:
     """Count the resting orders of a symbol anew, and find where they can act."""
     now = open_orders(book, base, base + slots)
@@ -212,7 +195,7 @@ def _settle(account: Any, state: Any, book: Rows, base: int, slots: int) -> None
     state.lowest, state.highest = alert_band(book, base, base + slots)
 
 
-@_compiled
+@compiled
 def _take(
     account: Any,
     state: Any,
@@ -255,7 +238,7 @@ def _take(
     _settle(account, state, book, base, slots)
 
 
-@_compiled
+@compiled
 def _apply_actions(
     account: Any,
     state: Any,
@@ -297,7 +280,7 @@ def _apply_actions(
         action = row.following
 
 
-@_compiled
+@compiled
 def _delist(
     account: Any,
     state: Any,
@@ -331,7 +314,7 @@ def _delist(
 # The rest of the account, as a decision sees it
 
 
-@_compiled
+@compiled
 def _active(states: Rows, active: NDArray[np.int64]) -> int:
     """Write the symbols that hold, have orders, or are to decide, in their order, and return how many they are."""
     count = 0
@@ -343,7 +326,7 @@ def _active(states: Rows, active: NDArray[np.int64]) -> int:
     return count
 
 
-@_compiled
+@compiled
 def _open_lots(state: Any, book: Rows, base: int, slots: int) -> tuple[int, int]:
     """Return the lots that a symbol's orders may still buy and sell, exits by protective orders aside."""
     buys, sells = 0, 0
@@ -356,7 +339,7 @@ def _open_lots(state: Any, book: Rows, base: int, slots: int) -> tuple[int, int]
     return buys, sells
 
 
-@_compiled
+@compiled
 def _exposure(
     s: int, cash: float, rate: float, states: Rows, fixed: Rows, active: NDArray[np.int64], count: int, book: Rows, slots: int
 ) -> Exposure:
@@ -373,7 +356,7 @@ def _exposure(
     return exposure
 
 
-@_compiled
+@compiled
 def _measure(
     s: int,
     wanted: int,
@@ -405,7 +388,7 @@ def _measure(
     return cluster, risk_lots, risk
 
 
-@_compiled
+@compiled
 def _windows(
     closes: NDArray[np.float64], states: Rows, fixed: Rows, windows: NDArray[np.float64], known: NDArray[np.bool_]
 ) -> None:
@@ -415,7 +398,7 @@ def _windows(
         known[s] = last >= 0 and window(closes, fixed[s].first_bar, last + 1, windows[s])
 
 
-@_compiled
+@compiled
 def _maintenance(states: Rows, fixed: Rows) -> float:
     """Return the equity that all positions ask for."""
     required = 0.0
@@ -428,7 +411,7 @@ def _maintenance(states: Rows, fixed: Rows) -> float:
 # The close
 
 
-@_compiled
+@compiled
 def _end_trip(state: Any, opened: float, rate: float) -> None:
     """Let a signal of the bar before open and end round trips at the open of this one."""
     state.trip_due = 0
@@ -440,7 +423,7 @@ def _end_trip(state: Any, opened: float, rate: float) -> None:
     state.trip_entry = opened
 
 
-@_compiled
+@compiled
 def _is_due(
     account: Any,
     state: Any,
@@ -479,7 +462,7 @@ def _is_due(
     return True
 
 
-@_compiled
+@compiled
 def _size(
     state: Any,
     fixed: Any,
@@ -502,7 +485,7 @@ def _size(
     state.wanted_missing = 1 if wanted.missing else 0
 
 
-@_compiled
+@compiled
 def _order(account: Any, state: Any, fixed: Any, rate: float, limits: Limits, known: Account, bar: int, s: int, row: Any) -> None:
     """Plan the order that takes a symbol to the lots it wants; what is refused goes to ``row``."""
     wanted = Size(state.wanted_lots, state.wanted_units, state.wanted_missing != 0)
@@ -522,7 +505,7 @@ def _order(account: Any, state: Any, fixed: Any, rate: float, limits: Limits, kn
 # Orders of a strategy's own
 
 
-@_compiled
+@compiled
 def _cancel_tag(book: Rows, base: int, slots: int, tag: int) -> None:
     """Withdraw the strategy's orders of a tag."""
     for slot in range(base + PROTECTIVE, base + slots):
@@ -532,7 +515,7 @@ def _cancel_tag(book: Rows, base: int, slots: int, tag: int) -> None:
     release(book, base, base + slots)
 
 
-@_compiled
+@compiled
 def _place_line(order: Any, row: Any, lots: int, parent: int, mark: float, grid: Grid) -> None:
     """Write an order of a strategy's own to its place; a child waits there without lots for its parent's fills."""
     order.side, order.lots, order.kind = row.side, lots, row.kind
@@ -543,7 +526,7 @@ def _place_line(order: Any, row: Any, lots: int, parent: int, mark: float, grid:
         order.stop = trailing_price(row.side, mark, row.trail, grid)
 
 
-@_compiled
+@compiled
 def _place_lines(  # noqa: C901 - a line is a withdrawal, a child or an order
     account: Any,
     states: Rows,
@@ -630,7 +613,7 @@ def _place_lines(  # noqa: C901 - a line is a withdrawal, a child or an order
 # Margin
 
 
-@_compiled
+@compiled
 def _call_margin(account: Any, states: Rows, bar: int, book: Rows, slots: int, refusal_rows: Rows) -> None:
     """Withdraw every entry that waits, on a margin call."""
     for s in range(len(states)):
@@ -650,7 +633,7 @@ def _call_margin(account: Any, states: Rows, bar: int, book: Rows, slots: int, r
 # Stretches without a decision
 
 
-@_compiled
+@compiled
 def _pass_quietly(
     first: int,
     close: NDArray[np.float64],
@@ -697,7 +680,7 @@ def _pass_quietly(
     return bar, watched
 
 
-@_compiled
+@compiled
 def loop(  # noqa: C901, PLR0911, PLR0912, PLR0915 - the order of a bar's steps, each of them a function
     kind: NDArray[np.int8],
     start: NDArray[np.uint32],

@@ -6,13 +6,11 @@ corporate actions, margin, orders that rest, measured returns. It writes no ledg
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-import numba
 import numpy as np
 
-from domain import kernel_loop  # noqa: F401 - it registers the rules with the compiler
-from domain.kernel import _bind_cache_to_rules
+from domain.compilation import compiled
 from domain.rules.accounting import Position, apply_fill, value_of
 from domain.rules.costs import Costs, Levies, Liquidity, cost_rate
 from domain.rules.fills import simulate_market_fill, volume_allowance
@@ -22,14 +20,10 @@ from domain.rules.regulatory import row_in_force
 from domain.rules.sizing import Sizing, size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
 _ONE, _TWO, _THREE, _FOUR, _FIVE, _SIX, _SEVEN, _EIGHT, _BLOCK = map(np.uintp, (1, 2, 3, 4, 5, 6, 7, 8, 128))
 _CASH_ACCOUNT: Final = Shorting.CASH_ACCOUNT.value
-COMPILED: Final[list[Any]] = []
-"""Every function that is compiled and cached here; each cache knows the rules, as those of the kernel do."""
 
 
 class Market(NamedTuple):
@@ -93,23 +87,14 @@ class Moments(NamedTuple):
     depth: float
 
 
-def _compiled[F: Callable[..., Any]](function: F) -> F:
-    """Compile ``function`` when it is called first, and cache it as long as the rules stay as they are."""
-    inside = function.__name__.startswith("_")
-    made = numba.njit(cache=True, error_model="numpy", no_cpython_wrapper=inside, no_cfunc_wrapper=True)(function)
-    _bind_cache_to_rules(made)
-    COMPILED.append(made)
-    return made  # type: ignore[no-any-return]  # numba has no types
-
-
-@_compiled
+@compiled
 def _levies(market: Market, session: int) -> Levies:
     """Return what regulators charge on sales in a session."""
     row = row_in_force(market.fee_since, session)
     return Levies(market.fee_sec[row], market.fee_taf[row], market.fee_cap[row]) if row >= 0 else Levies(0.0, 0.0, 0.0)
 
 
-@_compiled
+@compiled
 def _booked(tally: Tally, side: int, value: float, fee: float, after: int) -> Tally:
     """Count a fill of ``value`` that leaves ``after`` lots; a cash account is never short, so a sale leaves what was bought."""
     paid, received, fees = tally.paid, tally.received, tally.fees + fee
@@ -123,7 +108,7 @@ def _booked(tally: Tally, side: int, value: float, fee: float, after: int) -> Ta
     return Tally(tally.fills + 1, tally.trades + 1, tally.wins + won, 0.0, 0.0, 0.0)
 
 
-@_compiled
+@compiled
 def _filled(holding: Holding, point: float, volume: float, levies: Levies, flow: Liquidity, book: Rulebook) -> Holding:
     """Fill the open order at an opening, as far as it can."""
     units, side = book.lots_per_unit, 1 if holding.pending > 0 else -1
@@ -137,7 +122,7 @@ def _filled(holding: Holding, point: float, volume: float, levies: Levies, flow:
     return Holding(cash, position, side * (wanted - fill.lots - fill.cut_lots), tally)
 
 
-@_compiled
+@compiled
 def _next_change(target: NDArray[np.float64], bar: int, standing: float) -> int:
     """Return the first bar from ``bar`` on whose target is another than ``standing``, else the last one."""
     last = len(target) - 1
@@ -146,7 +131,7 @@ def _next_change(target: NDArray[np.float64], bar: int, standing: float) -> int:
     return bar
 
 
-@_compiled
+@compiled
 def _mark(holding: Holding, close: NDArray[np.float64], first: int, last: int, units: int, equity: NDArray[np.float64]) -> int:
     """Write the equity at the closes from ``first`` to ``last``, and return how many of them hold."""
     if holding.position.lots == 0:
@@ -158,7 +143,7 @@ def _mark(holding: Holding, close: NDArray[np.float64], first: int, last: int, u
     return last + 1 - first
 
 
-@_compiled
+@compiled
 def _planned(holding: Holding, standing: float, equity: float, mark: float, barred: Barred, book: Rulebook) -> Plan:
     """Return the order that takes the position to what the standing target asks for."""
     rate, units = cost_rate(book.costs), book.lots_per_unit
@@ -168,7 +153,7 @@ def _planned(holding: Holding, standing: float, equity: float, mark: float, barr
     return plan_order(wanted, holding.position.lots, mark, rate, units, book.limits, account)
 
 
-@_compiled
+@compiled
 def _run(  # noqa: C901, PLR0912 - the order of a bar's steps, as in the kernel
     target: NDArray[np.float64], market: Market, book: Rulebook, equity: NDArray[np.float64], counts: NDArray[np.int64]
 ) -> bool:
@@ -218,7 +203,7 @@ def _run(  # noqa: C901, PLR0912 - the order of a bar's steps, as in the kernel
     return True
 
 
-@_compiled
+@compiled
 def pairwise_sum(values: NDArray[np.float64]) -> float:
     """Return the sum of ``values``, added in the order of ``np.sum``: blocks of 128 with eight sums each, halves of more."""
     count = np.uintp(len(values))  # places without sign: compiled code need not look for negative ones
@@ -242,7 +227,7 @@ def pairwise_sum(values: NDArray[np.float64]) -> float:
     return total
 
 
-@_compiled
+@compiled
 def _depth(points: NDArray[np.float64]) -> float:
     """Return the minimum of point / peak - 1 for positive points: the lowest point under each peak is all that can be it."""
     peak, lowest, depth = points[0], points[0], 0.0
@@ -255,7 +240,7 @@ def _depth(points: NDArray[np.float64]) -> float:
     return float(min(depth, lowest / peak - 1.0))
 
 
-@_compiled
+@compiled
 def _moments(points: NDArray[np.float64], scratch: NDArray[np.float64]) -> Moments:
     """Return the moments of a curve's simple returns as NumPy computes them; ``scratch`` has two rows as long as the returns."""
     returns, terms = scratch[0], scratch[1]
@@ -272,7 +257,7 @@ def _moments(points: NDArray[np.float64], scratch: NDArray[np.float64]) -> Momen
     return Moments(mean, deviation, pairwise_sum(terms) / count, _depth(points))
 
 
-@_compiled
+@compiled
 def run_rows(
     targets: NDArray[np.float64],
     market: Market,

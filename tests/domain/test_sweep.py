@@ -14,7 +14,7 @@ from histories import NO_COSTS, OrderScript, Scripted, fraction, history, market
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from domain import kernel, sweep_loop
+from domain import compilation, sweep_loop
 from domain.errors import DataError, InputError
 from domain.indicators import sma
 from domain.rules.costs import Costs
@@ -227,6 +227,6 @@ def test_sums_are_those_of_numpy(lengths: range) -> None:
 @pytest.mark.skipif(not COMPILED, reason="nothing is compiled with NUMBA_DISABLE_JIT")
 def test_the_cached_passes_carry_the_stamp_of_the_rules() -> None:
     """A changed rule is compiled anew here too."""
-    assert sweep_loop.run_rows in sweep_loop.COMPILED
-    for function in sweep_loop.COMPILED:
-        assert function._cache._cache_file._source_stamp[1] == kernel._rules_stamp()
+    assert sweep_loop.run_rows in compilation.COMPILED
+    for function in compilation.COMPILED:
+        assert function._cache._cache_file._source_stamp[1] == compilation.rules_stamp()

@@ -7,17 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numba.extending import register_jitable
 
-from domain.kernel import RULES
+import domain.kernel_loop  # noqa: F401 - it makes every rule known to the compiler
 from domain.regulation import NO_REGULATORY_FEES, regulatory_rows
-
-_compiled = len(RULES)  # the kernel's stamp is over the rules it knew: what it does not call stays out of the list
-from domain.rules.regulatory import regulatory_fee, row_in_force, sec_fee, trading_activity_fee  # noqa: E402
-
-for _rule in RULES[_compiled:]:
-    register_jitable(_rule)
-del RULES[_compiled:]
+from domain.rules.regulatory import regulatory_fee, row_in_force, sec_fee, trading_activity_fee
 
 RATES = st.one_of(st.sampled_from([0.0, 27.8e-6, 20.6e-6, 0.000166, 0.000195]), st.floats(0.0, 1e-3))
 

@@ -1,0 +1,55 @@
+"""Compiled functions, and the rules that are compiled into them."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+import numba
+from numba.extending import register_jitable
+
+from domain.rules.rule import RULES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+COMPILED: Final[list[Any]] = []
+"""Every function that is compiled and kept on disk."""
+
+_KNOWN: Final[list[Callable[..., Any]]] = []  # the rules that the compiler knows
+
+
+def compiled[F: Callable[..., Any]](function: F) -> F:
+    """Compile ``function`` when it is called first, and keep the code on disk as long as the rules stay as they are.
+
+    One whose name begins with an underscore is called by compiled code alone. Every rule it calls has to be defined before it.
+    """
+    for rule in RULES[len(_KNOWN) :]:
+        register_jitable(no_cfunc_wrapper=True)(rule)
+        _KNOWN.append(rule)
+    inside = function.__name__.startswith("_")
+    made = numba.njit(cache=True, error_model="numpy", no_cpython_wrapper=inside, no_cfunc_wrapper=True)(function)
+    if not numba.config.DISABLE_JIT:  # numba itself looks at the time stamp of this function's file alone
+        index = made._cache._cache_file  # noqa: SLF001 - numba has no public way; a test holds it
+        index._source_stamp = (index._source_stamp, _stamp_of(len(RULES)))  # noqa: SLF001
+    COMPILED.append(made)
+    return made  # type: ignore[no-any-return]  # numba has no types
+
+
+@cache
+def _stamp_of(count: int) -> str:
+    """Return the stamp of the first ``count`` rules, which are all."""
+    del count
+    return rules_stamp()
+
+
+def rules_stamp() -> str:
+    """Return a fingerprint of every rule: its code and the module constants it reads."""
+    digest = hashlib.sha256()
+    for function in RULES:
+        code = function.__code__
+        constants = {name: function.__globals__.get(name) for name in code.co_names}
+        numbers = {name: value for name, value in constants.items() if isinstance(value, int | float)}
+        digest.update(repr((function.__qualname__, code.co_code, code.co_consts, code.co_names, numbers)).encode())
+    return digest.hexdigest()
