@@ -61,9 +61,8 @@ def lots_to_keep(lots: int, share: float) -> int:
 def reduction(lots: int, pending: int, share: float) -> int:
     """Return the signed lots that a margin call orders of a position, 0 where an order under way leaves at least as much."""
     cut = lots_to_keep(lots, share) - lots
-    if cut == 0 or (pending * cut > 0 and abs(pending) >= abs(cut)):
-        return 0
-    return cut
+    same_way = (cut > 0 and pending >= cut) or (cut < 0 and pending <= cut)  # no product: compiled, that of large lots has no room
+    return 0 if same_way else cut
 
 
 @rule

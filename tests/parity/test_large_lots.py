@@ -6,13 +6,14 @@ from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
 import numba
+import numpy as np
 import pytest
 from histories import HOURLY, fraction, history, market, quantity, run_alike, run_scripts, scripted
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import domain.kernel  # noqa: F401 - makes the rules known to the compiler
-from domain.market import AssetClass, CorporateAction
+from domain.market import HOUR, AssetClass, CorporateAction
 from domain.rules.costs import NO_LEVIES, Costs
 from domain.rules.fills import UNLIMITED, simulate_fill
 from domain.rules.planning import payable_lots
@@ -156,3 +157,21 @@ def test_fees_of_large_lots_are_alike_in_both_drivers(lots: int, price: float) -
     """So dear that a last bit of the value is a cent of the fee."""
     costs = Costs(0.01, 0.0)
     assert compiled_fee(lots, price, costs) == simulate_fill(1, lots, price, UNLIMITED, 1e300, costs, NO_LEVIES, 100_000_000).fee
+
+
+def test_an_exit_of_many_lots_stands_in_a_margin_call() -> None:
+    """An exit of 4.75e9 lots that leaves more than the call asks for is not replaced, in compiled code either.
+
+    AAA is ordered at a mark of 0.1 and filled at 10, so its 11,870 are far above the equity of 1,000 at the close at which BTC-USD
+    is to be left.
+    """
+    hours = [0, 1, *range(4, 10)]
+    shares = market("AAA", [10.0] * 8, [10.0, 0.1, *[10.0] * 6], volume=[1e6, 1e6, 0.0, *[1e6] * 5], timeframe=HOURLY)
+    shares.time[:] = shares.time[0] + np.array(hours) * HOUR
+    coins = market("BTC-USD", [10.0] * 8, timeframe=HOURLY)
+    past = history(shares, coins, classes={"BTC-USD": AssetClass.CRYPTO})
+    scripts = {"AAA": ". 0.25", "BTC-USD": ". . . 1 . 0"}
+    spec = scripted(past, scripts, fraction(0.475), cash=1_000.0, margin=True, borrow_rate=0.03)
+    run = run_alike(spec, past)
+    sold = [(fill.symbol, fill.quantity, fill.reason) for fill in run.fills if fill.side == "sell"]
+    assert sold == [("AAA", 843.0, "liquidation"), ("BTC-USD", 47.5, "target")]
