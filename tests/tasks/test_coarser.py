@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from histories import DAILY, HOURLY, MONDAY, history, market, real_bars
+from msgspec.structs import replace
 
 from domain.errors import DataError, InputError
 from domain.ledger import dataset_id

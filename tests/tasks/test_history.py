@@ -59,7 +59,9 @@ def test_unknown_actions_are_named_for_the_symbols_of_the_run_only(tmp_path: Pat
     bars = bars_file(tmp_path, market("AAA", UNEQUAL), market("BBB", UNEQUAL))
     actions = actions_file(tmp_path, "AAA,2021-03-03,merger,1.5,", "BBB,2021-03-03,spinoff,2,", "ZZZ,2021-03-03,merger,1,")
     found = from_file(bars, ["AAA"], DAILY, actions=actions).warnings
-    assert found == (f"{actions} line 2: action 'merger' of AAA is not applied; known are split, dividend",)
+    assert found == (
+        f"{actions} line 2: action 'merger' of AAA is not applied; known are split, dividend, delisting, symbol_change",
+    )
 
 
 def test_a_back_test_hands_on_what_was_not_applied(tmp_path: Path) -> None:
