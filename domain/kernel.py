@@ -92,7 +92,6 @@ def simulate(
     columns = [joined([getattr(bars, name) for bars in history.bars]) for name in ("open", "high", "low", "close", "volume")]
     instruments = spec.instruments
     closings = int(np.count_nonzero(timed.kind == CLOSE))
-    alternates = bool(np.all(timed.kind[1::2] == CLOSE)) and len(timed.kind) == 2 * len(timed.symbol)
     resting = spec.has_exits or bool(script)
     arguments: tuple[Any, ...] = (
         timed.kind,
@@ -115,7 +114,7 @@ def simulate(
         resting,
         spec.is_measured,
         any(assignment.sizing.rule == SizingRule.RISK_PARITY.value for assignment in spec.assignments),
-        len(instruments) == 1 and alternates,
+        len(instruments) == 1 and timed.alternates,
         spec.path.value,
         float(spec.touch_probability),
         int(spec.seed),

@@ -88,16 +88,6 @@ class ActionRow:
 
 
 @dataclass(slots=True)
-class FeeRow:
-    """What regulators take of sales from the session ``since`` on."""
-
-    since: int = 0
-    sec_rate: float = 0.0
-    taf_rate: float = 0.0
-    taf_cap: float = 0.0
-
-
-@dataclass(slots=True)
 class FixedRow:
     """What does not change of a symbol during a run: sizing, exits, grid, margin table, borrowing.
 

@@ -29,7 +29,7 @@ from domain.rules.limits import Limits
 from domain.run import NO_LIMITS
 from domain.strategy import Strategy, checked_target, read_only, shaped_target
 from domain.sweep_loop import Market, Rulebook, run_rows
-from domain.timeline import CLOSE, schedule
+from domain.timeline import schedule
 from domain.trades import FillRow, round_trips, splits_met
 
 if TYPE_CHECKING:
@@ -231,8 +231,7 @@ def _fill_rows(records: NDArray[Any], history: History, plan: Schedule) -> list[
 
 def _together(spec: RunSpec, history: History, plan: Schedule, sessions: NDArray[np.int64]) -> tuple[Market, Rulebook] | None:
     """Return what runs of this spec share where they can be run together, exits aside; else None."""
-    alternates = bool(np.all(plan.kind[1::2] == CLOSE)) and len(plan.kind) == 2 * len(plan.symbol)
-    if len(spec.assignments) > 1 or not alternates or spec.margin or spec.is_measured or history.actions:
+    if len(spec.assignments) > 1 or not plan.alternates or spec.margin or spec.is_measured or history.actions:
         return None
     bars, terms = history.bars[0], spec.terms(0)
     point = equity_points(np.arange(len(bars), dtype=np.float64), sessions).astype(np.int64)

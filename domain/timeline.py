@@ -71,6 +71,11 @@ class Schedule:
     symbol: NDArray[np.int32]
     session: NDArray[np.int64]
 
+    @property
+    def alternates(self) -> bool:
+        """Whether each group is one bar that opens and then closes: one symbol whose bars do not overlap."""
+        return bool(np.all(self.kind[1::2] == CLOSE)) and len(self.kind) == 2 * len(self.symbol)
+
     def closing_bars(self) -> NDArray[np.int32]:
         """Return the first bar of each group that closes: what the points of the equity curve are dated by."""
         bars: NDArray[np.int32] = self.bar[self.start[:-1][self.kind == CLOSE]]
@@ -205,7 +210,7 @@ def market_events(history: History, waiting: Sized | None = None) -> Iterator[Ba
     """
     plan = schedule(history)
     effects = _Effects(actions_by_bar(history), {bar: (action,) for bar, action in delistings_by_bar(history).items()})
-    alternating = len(history.bars) == 1 and bool(np.all(plan.kind[1::2] == CLOSE)) and len(plan.kind) == 2 * len(plan.symbol)
+    alternating = len(history.bars) == 1 and plan.alternates
     return (_one_symbol if alternating else _several_symbols)(history, plan, effects, _ALWAYS if waiting is None else waiting)
 
 
