@@ -194,13 +194,9 @@ class Engine(State):
             if order.open_lots <= exiting:
                 continue
             if exiting:
-                lots = order.filled_lots + exiting
-                self._emit(
-                    OrderAmended(
-                        time, order.order_id, order.order_type, lots, order.price, order.stop, order.watermark, order.parent
-                    ),
-                    out,
-                )
+                row = row_of(order)
+                row.lots = exiting
+                self._emit(amendment(time, order, row), out)
             else:
                 self._emit(OrderCancelled(time, order.order_id), out)
             refusal = OrderRefused(
