@@ -41,11 +41,13 @@ from domain.rules.limits import (
     Barred,
     Breach,
     Exposure,
+    Share,
     Watch,
-    add_exposure,
     barred_account,
     barred_symbol,
     reserve,
+    rest_of_account,
+    weigh,
 )
 from domain.rules.margin import borrow_fee, maintenance_margin, reduction, share_to_keep
 from domain.rules.measures import weight_of, worst_value
@@ -96,11 +98,13 @@ class Engine(State):
         "_before",
         "_collared",
         "_doubted",
+        "_due",
         "_margin",
         "_on_close",
         "_protected",
         "_remembers",
         "_sessions",
+        "_shares",
         "_targets",
         "_timed",
         "account",
@@ -121,6 +125,9 @@ class Engine(State):
         self._before: dict[str, float] = {}
         self._doubted: dict[str, Barred] = {}
         self._sessions: dict[str, int] = {}
+        self._shares: dict[str, Share] = {}
+        """What each symbol takes of the account, as far as that was weighed for the symbols ``_due`` at a close."""
+        self._due: list[str] = []
         self._remembers = self._collared or bool(self._timed) or self._measuring is not None
         """Whether a close means more to this run than its price."""
 
@@ -490,12 +497,15 @@ class Engine(State):
         """Plan every due symbol: sells before buys, each in code-point order, each counting those accepted before it."""
         if self._measuring is not None:
             self._measuring.update()
+        self._shares, self._due = {}, [assignment.symbol for assignment in due]
         barred = self._barred(called=called)
         sizes = [(assignment, self._size(assignment)) for assignment in due]
         for buys in (False, True):
             for assignment, wanted in sizes:
                 if (wanted.lots > self.portfolio.position(assignment.symbol).lots) is buys:
                     self._place(assignment, wanted, barred, time, out)
+                    if self._shares:
+                        self._shares[assignment.symbol] = self._share(assignment.symbol)
 
     def _size(self, assignment: Assignment) -> Size:
         symbol = assignment.symbol
@@ -599,6 +609,7 @@ class Engine(State):
 
     def _plan_wish(self, symbol: str, wish: Wish, lots: int, called: bool) -> Plan:  # noqa: FBT001
         held, mark, terms = self.portfolio.position(symbol).lots, self.portfolio.marks[symbol], self._terms[symbol]
+        self._shares, self._due = {}, [symbol]
         rows = rows_of(self.resting.get(symbol, {}))
         buys, sells = open_entries(rows, 0, len(rows), wish.group)
         price = price_of_wish(
@@ -650,15 +661,18 @@ class Engine(State):
         return place
 
     def _exposure(self, symbol: str) -> Exposure:
-        portfolio = self.portfolio
-        exposure = Exposure(portfolio.cash)
-        for name in sorted({*portfolio.held, *self.working, *self.resting} - {symbol}):
-            lots, price = portfolio.position(name).lots, portfolio.marks[name]
-            buys, sells = self._open_lots(name)
-            terms = self._terms[name]
-            buy_price = price * (1.0 + self._cost_rate)
-            exposure = add_exposure(exposure, lots, buys, sells, price, buy_price, terms.lots_per_unit, terms.margin.initial)
-        return exposure
+        """Return what the other symbols hold and may come to hold, weighed once for the decisions of a close."""
+        if not self._shares:
+            names = {*self.portfolio.held, *self.working, *self.resting, *self._due}
+            self._shares = {name: self._share(name) for name in sorted(names)}
+        return rest_of_account(self.portfolio.cash, self._shares, self._shares, symbol)
+
+    def _share(self, symbol: str) -> Share:
+        share, terms, price = Share(), self._terms[symbol], self.portfolio.marks[symbol]
+        buys, sells = self._open_lots(symbol) if symbol in self.working or symbol in self._eventful else (0, 0)
+        lots, buy_price = self.portfolio.position(symbol).lots, price * (1.0 + self._cost_rate)
+        weigh(share, lots, buys, sells, price, buy_price, terms.lots_per_unit, terms.margin.initial)
+        return share
 
     def _open_lots(self, symbol: str) -> tuple[int, int]:
         """Return how many lots the symbol's orders may still buy and sell, exits by protective orders aside."""

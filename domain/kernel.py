@@ -33,7 +33,7 @@ from domain.rules.accounting import whole_lots
 from domain.rules.book import RestingOrder
 from domain.rules.costs import Costs
 from domain.rules.exits import PROTECTIVE
-from domain.rules.limits import Limits
+from domain.rules.limits import Limits, Share
 from domain.rules.matching import TapeRow
 from domain.rules.sizing import SizingRule
 from domain.rules.ticks import limit_on_tick, stop_on_tick
@@ -131,7 +131,7 @@ def simulate(
         tape, orders = 4 * slots + 4, slots * len(instruments) if resting else 1
         made = room(capacity, FillRow), room(capacity, RefusalRow), room(capacity if resting else 1, AmbiguityRow)
         waiting = room(orders, RestingOrder), room(slots, RestingOrder), room(tape, TapeRow), room(tape, TapeRow)
-        written = equity, cash, account, room(len(instruments), SymbolState), *waiting, *made
+        written = equity, cash, account, room(len(instruments), SymbolState), room(len(instruments), Share), *waiting, *made
         if loop(*(*arguments, *written)):
             break
         slots *= 4 if account.crowded else 1

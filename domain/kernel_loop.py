@@ -34,11 +34,12 @@ from domain.rules.limits import (
     Exposure,
     Limits,
     Watch,
-    add_exposure,
     barred_account,
     barred_symbol,
     reserve,
+    rest_of_account,
     watch,
+    weigh,
 )
 from domain.rules.margin import MarginTable, borrow_fee, maintenance_margin, reduction, share_to_keep
 from domain.rules.matching import (
@@ -340,20 +341,20 @@ def _open_lots(state: Any, book: Rows, base: int, slots: int) -> tuple[int, int]
 
 
 @compiled
-def _exposure(
-    s: int, cash: float, rate: float, states: Rows, fixed: Rows, active: NDArray[np.int64], count: int, book: Rows, slots: int
-) -> Exposure:
-    """Return what the other symbols hold and may come to hold; ``active`` are the first ``count`` that can matter."""
-    exposure = Exposure(cash, 0.0, 0.0, 0.0, 0.0, 0.0)
+def _weigh(s: int, rate: float, states: Rows, fixed: Rows, book: Rows, slots: int, shares: Rows) -> None:
+    """Write what a symbol takes of the account."""
+    buys, sells = _open_lots(states[s], book, s * slots, slots)
+    price, units, initial = states[s].mark, fixed[s].lots_per_unit, fixed[s].initial
+    weigh(shares[s], states[s].lots, buys, sells, price, price * (1.0 + rate), units, initial)
+
+
+@compiled
+def _weigh_all(rate: float, states: Rows, fixed: Rows, active: NDArray[np.int64], book: Rows, slots: int, shares: Rows) -> int:
+    """Write what each symbol takes of the account that can take anything, and return how many they are; see ``_active``."""
+    count = _active(states, active)
     for index in range(count):
-        o = active[index]
-        state = states[o]
-        if o == s or (state.lots == 0 and state.pending == 0 and state.live == 0):
-            continue
-        buys, sells = _open_lots(state, book, o * slots, slots)
-        price, units, initial = state.mark, fixed[o].lots_per_unit, fixed[o].initial
-        exposure = add_exposure(exposure, state.lots, buys, sells, price, price * (1.0 + rate), units, initial)
-    return exposure
+        _weigh(active[index], rate, states, fixed, book, slots, shares)
+    return count
 
 
 @compiled
@@ -542,6 +543,7 @@ def _place_lines(  # noqa: C901 - a line is a withdrawal, a child or an order
     slots: int,
     refusal_rows: Rows,
     active: NDArray[np.int64],
+    shares: Rows,
     measured: bool,  # noqa: FBT001
     windows: NDArray[np.float64],
     known: NDArray[np.bool_],
@@ -550,7 +552,7 @@ def _place_lines(  # noqa: C901 - a line is a withdrawal, a child or an order
 ) -> None:
     """Plan, place and withdraw the orders that a strategy gave at the close of a bar."""
     state, own, base, parent = states[s], fixed[s], s * slots, NO_PARENT
-    count = _active(states, active)
+    listed = active[: _weigh_all(rate, states, fixed, active, book, slots, shares)]
     while line >= 0:
         row = lines[line]
         line = row.following
@@ -566,7 +568,7 @@ def _place_lines(  # noqa: C901 - a line is a withdrawal, a child or an order
             ordered = row.side * row.lots
             buys, sells = open_entries(book, base, base + slots, row.group)
             price = price_of_wish(row.limit, row.stop, state.mark)
-            exposure = _exposure(s, account.cash, rate, states, fixed, active, count, book, slots)
+            exposure = rest_of_account(account.cash, shares, listed, s)
             reserved = reserved_money(book, base, base + slots, row.group, state.mark, rate, own.lots_per_unit)
             cluster, risk_lots, risk = 0.0, ordered, 0.0
             held = state.lots + buys if ordered > 0 else state.lots - sells
@@ -726,6 +728,7 @@ def loop(  # noqa: C901, PLR0911, PLR0912, PLR0915 - the order of a bar's steps,
     cash_curve: NDArray[np.float64],
     account: Any,
     states: Rows,
+    shares: Rows,
     book: Rows,
     spare: Rows,
     tape: Rows,
@@ -968,7 +971,7 @@ def loop(  # noqa: C901, PLR0911, PLR0912, PLR0915 - the order of a bar's steps,
                 s = symbol_of[due[place]]
                 m = s if measured else 0
                 _size(states[s], fixed[s], equity, rate, symbols, measured, windows[m], parity[m])
-            listed = _active(states, active) if symbols > 1 else 0
+            listed = active[:0]
             for buys in (False, True):
                 for place in range(count):
                     bar = due[place]
@@ -976,7 +979,12 @@ def loop(  # noqa: C901, PLR0911, PLR0912, PLR0915 - the order of a bar's steps,
                     state, own = states[s], fixed[s]
                     if (state.wanted_lots > state.lots) != buys:
                         continue
-                    exposure = _exposure(s, account.cash, rate, states, fixed, active, listed, book, slots)
+                    entering = symbols > 1 and enters(state.lots, state.wanted_lots - state.lots)
+                    if entering and len(listed) == 0:
+                        listed = active[: _weigh_all(rate, states, fixed, active, book, slots, shares)]
+                    exposure = Exposure(account.cash, 0.0, 0.0, 0.0, 0.0, 0.0)
+                    if entering:
+                        exposure = rest_of_account(account.cash, shares, listed, s)
                     cluster, risk_lots, risk = 0.0, state.wanted_lots, 0.0
                     if measured:
                         cluster, risk_lots, risk = _measure(
@@ -986,6 +994,8 @@ def loop(  # noqa: C901, PLR0911, PLR0912, PLR0915 - the order of a bar's steps,
                     barring = barred_symbol(barred, limits, account.entries, state.mark, state.before)
                     rest = Account(equity, exposure, cluster, barring, own.shorting, own.initial, risk_lots, risk)
                     _order(account, state, own, rate, limits, rest, bar, s, refusal_rows[account.refusals])
+                    if len(listed) > 0:
+                        _weigh(s, rate, states, fixed, book, slots, shares)
             for place in range(count):
                 states[symbol_of[due[place]]].due = 0
         if scripted:
@@ -999,7 +1009,7 @@ def loop(  # noqa: C901, PLR0911, PLR0912, PLR0915 - the order of a bar's steps,
                     _windows(signal_close, states, fixed, windows, known)
                 _place_lines(
                     account, states, fixed, symbol_of[bar], bar, first_line[bar], lines, rate, limits, barred, book, slots,
-                    refusal_rows, active, measured, windows, known, values, scratch,
+                    refusal_rows, active, shares, measured, windows, known, values, scratch,
                 )  # fmt: skip
                 if account.crowded != 0:
                     return False

@@ -3,9 +3,10 @@
 Each limit is a field of ``Limits``, a member of ``Breach`` and a line in ``bound_by_limits`` or ``watch``.
 """
 
+from dataclasses import dataclass
 from enum import IntEnum
 from math import inf, sqrt
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from domain.rules.accounting import value_of, whole_lots
 from domain.rules.rule import rule
@@ -147,22 +148,48 @@ class Barred(NamedTuple):
 NOTHING_BARRED = Barred(0, 0.0, 0.0)
 
 
+@dataclass(slots=True)
+class Share:
+    """What a symbol takes of the account, its open orders at their worst: fields as in ``Exposure``, ``reserved`` by open buys."""
+
+    reserved: float = 0.0
+    value: float = 0.0
+    highest: float = 0.0
+    lowest: float = 0.0
+    margin: float = 0.0
+
+
+type Shares = Any
+"""Shares by symbol: a mapping, in kernels an array of records."""
+
+
 @rule
-def add_exposure(
-    exposure: Exposure, lots: int, buys: int, sells: int, price: float, buy_price: float, lots_per_unit: int, initial: float
-) -> Exposure:
-    """Add a symbol that holds ``lots`` and has open orders that may buy ``buys`` and sell ``sells`` lots beyond an exit."""
+def weigh(
+    share: Share, lots: int, buys: int, sells: int, price: float, buy_price: float, lots_per_unit: int, initial: float
+) -> None:
+    """Write the share of a symbol that holds ``lots`` and has open orders that may buy ``buys`` and sell ``sells`` lots."""
     highest = value_of(lots + buys, price, lots_per_unit)
     lowest = highest if buys == 0 and sells == 0 else value_of(lots - sells, price, lots_per_unit)
     value = abs(highest) if abs(highest) > abs(lowest) else abs(lowest)
-    return Exposure(
-        exposure.spendable - value_of(buys, buy_price, lots_per_unit) if buys > 0 else exposure.spendable,
-        exposure.gross + value,
-        exposure.highest + highest,
-        exposure.lowest + lowest,
-        exposure.squares + value * value,
-        exposure.margin + value * initial,
-    )
+    share.reserved = value_of(buys, buy_price, lots_per_unit) if buys > 0 else 0.0
+    share.value, share.highest, share.lowest, share.margin = value, highest, lowest, value * initial
+
+
+@rule
+def rest_of_account(cash: float, shares: Shares, listed: Any, own: Any) -> Exposure:
+    """Return the exposure of the symbols ``listed``, in their order, without ``own``."""
+    spendable, gross, highest, lowest, squares, margin = cash, 0.0, 0.0, 0.0, 0.0, 0.0
+    for symbol in listed:
+        if symbol == own:
+            continue
+        share = shares[symbol]
+        spendable -= share.reserved
+        gross += share.value
+        highest += share.highest
+        lowest += share.lowest
+        squares += share.value * share.value
+        margin += share.margin
+    return Exposure(spendable, gross, highest, lowest, squares, margin)
 
 
 @rule

@@ -16,13 +16,15 @@ from domain.rules.limits import (
     Breach,
     Exposure,
     Limits,
+    Share,
     Watch,
-    add_exposure,
     barred_account,
     barred_symbol,
     bound_by_limits,
     lots_for,
+    rest_of_account,
     watch,
+    weigh,
 )
 
 START = UNWATCHED._replace(base=100_000.0, peak=100_000.0)
@@ -233,16 +235,32 @@ def test_no_entry_is_larger_than_an_order_may_be(wanted: int, held: int, price: 
         assert lots == wanted
 
 
-def test_exposure_of_a_symbol_without_orders_is_its_position() -> None:
-    """Short 100 at 20 with a margin of a half: gross 2,000, net -2,000, squares 4e6, margin 1,000; cash untouched."""
-    added = add_exposure(Exposure(500.0, 100.0, 10.0, -10.0, 1.0, 7.0), -100, 0, 0, 20.0, 20.2, 1, 0.5)
-    assert added == Exposure(500.0, 2_100.0, -1_990.0, -2_010.0, 4_000_001.0, 1_007.0)
+def weighed(*terms: float) -> Share:
+    share = Share()
+    weigh(share, *terms)  # type: ignore[arg-type]  # lots stand among the numbers
+    return share
 
 
-def test_exposure_counts_open_orders_at_their_worst() -> None:
+def test_a_symbol_without_orders_weighs_its_position() -> None:
+    """Short 100 at 20 with a margin of a half: value 2,000, net -2,000, margin 1,000; no cash is reserved."""
+    assert weighed(-100, 0, 0, 20.0, 20.2, 1, 0.5) == Share(0.0, 2_000.0, -2_000.0, -2_000.0, 1_000.0)
+
+
+def test_a_symbol_weighs_its_open_orders_at_their_worst() -> None:
     """30 held, 20 may be bought, 100 sold at 10: highest 500, lowest -700; the worse counts: 700. Buys cost 20 x 10.5."""
-    added = add_exposure(Exposure(1_000.0), 30, 20, 100, 10.0, 10.5, 1, 1.0)
-    assert added == Exposure(790.0, 700.0, 500.0, -700.0, 490_000.0, 700.0)
+    assert weighed(30, 20, 100, 10.0, 10.5, 1, 1.0) == Share(210.0, 700.0, 500.0, -700.0, 700.0)
+
+
+def test_the_rest_of_the_account_is_every_listed_symbol_but_ones_own() -> None:
+    """Shares of 2,000 short and of 700 at the worst, of 1,000 cash; squares 4e6 + 490,000. C is not listed."""
+    shares = {
+        "A": weighed(-100, 0, 0, 20.0, 20.2, 1, 0.5),
+        "B": weighed(30, 20, 100, 10.0, 10.5, 1, 1.0),
+        "C": weighed(1, 0, 0, 9.0, 9.0, 1, 1.0),
+    }
+    rest = rest_of_account(1_000.0, shares, ["A", "B", "OWN"], "OWN")
+    assert rest == Exposure(790.0, 2_700.0, -1_500.0, -2_700.0, 4_490_000.0, 1_700.0)
+    assert rest_of_account(1_000.0, shares, ["A", "B"], "B") == Exposure(1_000.0, 2_000.0, -2_000.0, -2_000.0, 4_000_000.0, 1_000.0)
 
 
 def test_an_account_is_barred_by_a_margin_call_before_a_drawdown_before_a_day() -> None:
