@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import made_run
-from measure import cpu_seconds, peak_megabytes, show
+from measure import cpu_seconds, peak_megabytes, show, show_machine
 
 from tasks.backtest import Run, run_events
 
@@ -12,6 +12,7 @@ BARS = 1_000_000
 
 def main() -> None:
     """Run a tenth, then all of the bars."""
+    show_machine()
     rates = []
     for count in (BARS // 10, BARS):
         past = made_run.history(count)

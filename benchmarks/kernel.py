@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import made_run
-from measure import cpu_seconds, show, wall_seconds
+from measure import cpu_seconds, show, show_machine, wall_seconds
 
 from domain.kernel import simulate
 from domain.targets import target_arrays
@@ -29,6 +29,7 @@ def measured(label: str, past: History, least: int, strategy: Strategy | None = 
 
 def main() -> None:
     """Compile (or load what was compiled before), then measure."""
+    show_machine()
     past, many = made_run.history(BARS), made_run.portfolio()
     spec = made_run.spec(past)
     targets, plan = target_arrays(spec, past), schedule(past)

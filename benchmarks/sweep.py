@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import made_run
-from measure import cpu_seconds, show, wall_seconds
+from measure import cpu_seconds, show, show_machine, wall_seconds
 
 from domain.run import RunSpec, parse_sizing
 from domain.sweep import sweep
@@ -24,6 +24,7 @@ def measured(label: str, spec: RunSpec, pairs: list[dict[str, int]], least: int 
 
 def main() -> None:
     """Compile (or load what was compiled before), then measure."""
+    show_machine()
     past = made_run.portfolio(symbols=1)
     (assignment,) = made_run.spec(past).assignments
     assignments = (replace(assignment, sizing=parse_sizing(None, 1)),)

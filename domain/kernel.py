@@ -105,8 +105,8 @@ def simulate(
         _haircuts(history, len(timed.symbol)),
         fixed_rows(spec, [len(bars) for bars in history.bars]),
         *_signal_columns(spec, history, timed),
-        _liquidity(spec, history),
-        *_fee_columns(spec),
+        flow_columns(spec, history),
+        *fee_columns(charged=spec.regulatory_fees),
         Costs(*map(float, spec.costs)),
         Limits(*map(float, spec.limits or NO_LIMITS)),
         spec.limits is not None,
@@ -195,15 +195,16 @@ def _signal_columns(spec: RunSpec, history: History, timed: Schedule) -> tuple[N
     return joined([bars.open for bars in adjusted]), joined([bars.close for bars in adjusted]), months
 
 
-def _liquidity(spec: RunSpec, history: History) -> NDArray[np.float64]:
+def flow_columns(spec: RunSpec, history: History) -> NDArray[np.float64]:
     """Return daily volatility and average daily volume known before each bar; nothing where no impact is charged."""
     if spec.costs.impact <= 0.0:
         return np.empty((0, 2))
     return liquidity(history)
 
 
-def _fee_columns(spec: RunSpec) -> tuple[NDArray[Any], ...]:
-    if not spec.regulatory_fees:
+def fee_columns(*, charged: bool) -> tuple[NDArray[Any], ...]:
+    """Return what regulators take of sales by the session it begins; nothing where nothing is ``charged``."""
+    if not charged:
         return np.empty(0, np.int64), np.empty(0), np.empty(0), np.empty(0)
     return tuple(regulatory_rows())
 

@@ -17,11 +17,9 @@ import numpy as np
 from domain.adjustment import adjust_forward
 from domain.errors import DataError, InputError
 from domain.indicators.remembered import remembering
-from domain.kernel import simulate
-from domain.liquidity import liquidity
+from domain.kernel import fee_columns, flow_columns, simulate
 from domain.market import AssetClass
 from domain.performance import downside_of, equity_points, growth_of, measure, ratio, sharpe_of, sortino_of
-from domain.regulation import regulatory_rows
 from domain.rules.costs import Costs
 from domain.rules.exits import is_any
 from domain.rules.fills import Reason
@@ -238,11 +236,9 @@ def _together(spec: RunSpec, history: History, plan: Schedule, sessions: NDArray
     first_point = not spec.timeframe.is_daily
     if len(point) + first_point < _LEAST_POINTS:
         return None
-    nothing = np.empty(0)
     levied = spec.regulatory_fees and spec.instruments[0].asset_class is AssetClass.EQUITY
-    flow = liquidity(history) if spec.costs.impact > 0.0 else np.empty((0, 2))
-    fees = tuple(regulatory_rows()) if levied else (np.empty(0, np.int64), nothing, nothing, nothing)
-    market = Market(bars.open, bars.close, bars.volume, plan.session, point, flow, *fees)
+    fees = fee_columns(charged=levied)
+    market = Market(bars.open, bars.close, bars.volume, plan.session, point, flow_columns(spec, history), *fees)
     book = Rulebook(
         terms.sizing,
         Costs(*map(float, spec.costs)),

@@ -236,6 +236,7 @@ def test_no_entry_is_larger_than_an_order_may_be(wanted: int, held: int, price: 
 
 
 def weighed(*terms: float) -> Share:
+    """Return the share that ``weigh`` writes."""
     share = Share()
     weigh(share, *terms)  # type: ignore[arg-type]  # lots stand among the numbers
     return share
