@@ -86,6 +86,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     arguments, unknown = parser.parse_known_args(argv)
     if unknown:
         _refuse_unknown(unknown[0], commands.get(getattr(arguments, "command", None) or "", parser))
+    if arguments.command == "backtest" and len(arguments.strategies) == 1 and (twice := repeated(arguments.symbols or ())):
+        commands["backtest"].error(f"argument --symbols: {twice}")
     return arguments
 
 
@@ -240,9 +242,15 @@ def groups(given: str) -> tuple[str, ...]:
 def symbols(given: str) -> tuple[str, ...]:
     """Return symbols separated by commas, each once."""
     parts = groups(given)
-    if twice := sorted({part for part in parts if parts.count(part) > 1}):
-        raise argparse.ArgumentTypeError(f"{', '.join(twice)} stands twice: name each symbol once")
+    if twice := repeated(parts):
+        raise argparse.ArgumentTypeError(twice)
     return parts
+
+
+def repeated(parts: Sequence[str]) -> str:
+    """Return what is wrong where a symbol stands more than once, else nothing."""
+    twice = sorted({part for part in parts if parts.count(part) > 1})
+    return f"{', '.join(twice)} stands twice: name each symbol once" if twice else ""
 
 
 def day(given: str) -> str:
