@@ -86,6 +86,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     arguments, unknown = parser.parse_known_args(argv)
     if unknown:
         _refuse_unknown(unknown[0], commands.get(getattr(arguments, "command", None) or "", parser))
+    if arguments.command == "backtest" and len(arguments.strategies) == 1 and (twice := repeated(arguments.symbols or ())):
+        commands["backtest"].error(f"argument --symbols: {twice}")
     return arguments
 
 
@@ -154,7 +156,8 @@ def _research(command: Callable[[str, str], Parser]) -> None:
 def _backtest(parser: Parser) -> None:
     parser.add_argument("strategies", metavar="STRATEGY[,STRATEGY]", type=names, help="see ./pi5 strategies")
     parser.add_argument("--bars", type=path, help="a CSV or Parquet file; bars come from the database when left out")
-    parser.add_argument("--symbols", type=symbols, help="separated by commas; of several strategies one each, or more as A+B,C")
+    parser.add_argument("--symbols", type=groups, help="separated by commas; of several strategies one each, or more as A+B,C")
+    parser.add_argument("--shared", action="store_true", help="several strategies may trade one symbol, as one position")
     _span(parser)
     parser.add_argument("--param", dest="parameters", action="append", default=[], type=pair, metavar="NAME=VALUE")
     parser.add_argument("--cash", type=number, help="initial cash (100000)")
@@ -228,14 +231,26 @@ def names(given: str) -> tuple[str, ...]:
     return parts
 
 
-def symbols(given: str) -> tuple[str, ...]:
-    """Return symbols separated by commas, each once."""
+def groups(given: str) -> tuple[str, ...]:
+    """Return what stands between commas: the symbols of one strategy, or a group of them for each of several."""
     parts = tuple(part.strip().upper() for part in given.split(","))
     if not all(parts):
         raise argparse.ArgumentTypeError(f"{given[:60]!r} has an empty symbol: write SPY or SPY,QQQ")
-    if twice := sorted({part for part in parts if parts.count(part) > 1}):
-        raise argparse.ArgumentTypeError(f"{', '.join(twice)} stands twice: name each symbol once")
     return parts
+
+
+def symbols(given: str) -> tuple[str, ...]:
+    """Return symbols separated by commas, each once."""
+    parts = groups(given)
+    if twice := repeated(parts):
+        raise argparse.ArgumentTypeError(twice)
+    return parts
+
+
+def repeated(parts: Sequence[str]) -> str:
+    """Return what is wrong where a symbol stands more than once, else nothing."""
+    twice = sorted({part for part in parts if parts.count(part) > 1})
+    return f"{', '.join(twice)} stands twice: name each symbol once" if twice else ""
 
 
 def day(given: str) -> str:

@@ -83,11 +83,14 @@ _TARGET, _TIME_EXIT, _LIQUIDATION, _FLATTEN = (
 
 
 def client_order_id(account: str, strategy: str, symbol: str, bar_time: int, ordinal: int, leg: str) -> str:
-    """Return the id that this decision has on every machine and in every life: no clock, no chance, at most 40 characters."""
+    """Return the id that this decision has on every machine and in every life: no clock, no chance, at most 40 characters.
+
+    They are those that stand in an address as they are: the names of strategies that share a symbol are joined by another.
+    """
     key = "\x1f".join((account, strategy, symbol, str(bar_time), str(ordinal), leg))
     digits = int.from_bytes(hashlib.sha256(key.encode()).digest()[:13]) >> 4  # the 100 bits of 20 base32 characters
     pairs = [_BASE32_PAIRS[digits >> shift & 1023] for shift in range(90, -10, -10)]
-    return f"r1-{strategy[:6]}-{''.join(pairs)}"
+    return f"r1-{strategy[:6].replace('+', '_')}-{''.join(pairs)}"
 
 
 class Engine(State):

@@ -45,7 +45,7 @@ _MEASURED: Final = {SizingRule.VOLATILITY_TARGET, SizingRule.KELLY, SizingRule.R
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """A strategy trading a symbol; a symbol has one owner."""
+    """A strategy trading a symbol; a symbol has one, and several strategies share it as one ``domain.shared.SharedSymbol``."""
 
     symbol: str
     strategy_name: str

@@ -11,16 +11,18 @@ from domain.adjustment import adjust_forward
 from domain.errors import InvariantViolated
 from domain.indicators import Memory
 from domain.market import Bars
+from domain.shared import SharedSymbol, standing
 from domain.strategy import checked_target, last_target
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     from domain.events import BarsClosed, BarsOpened
     from domain.market import Timeframe
-    from domain.run import Assignment, RunSpec
+    from domain.run import RunSpec
+    from domain.strategy import Strategy
     from domain.timeline import History
 
 
@@ -84,10 +86,12 @@ class StreamedTargets:
     """Targets from strategies that see each bar as it closes, as in live trading."""
 
     def __init__(self, spec: RunSpec) -> None:
-        self._series = {
-            assignment.symbol: _Series(assignment, spec.timeframe, instrument.calendar)
-            for assignment, instrument in zip(spec.assignments, spec.instruments, strict=True)
-        }
+        self._series: dict[str, _Series] = {}
+        self._newest: dict[str, Callable[[], float]] = {}
+        for assignment, instrument in zip(spec.assignments, spec.instruments, strict=True):
+            symbol = assignment.symbol
+            self._series[symbol] = series = _Series(symbol, spec.timeframe, instrument.calendar)
+            self._newest[symbol] = _decision(assignment.strategy, series)
 
     def on_open(self, event: BarsOpened) -> None:
         """Adjust what follows for the splits before these bars."""
@@ -98,7 +102,7 @@ class StreamedTargets:
     def on_close(self, event: BarsClosed) -> Sequence[float]:
         """Ask each strategy for its target at this close."""
         self.observe(event)
-        return [self._series[bar.symbol].target() for bar in event.bars]
+        return [self._newest[bar.symbol]() for bar in event.bars]
 
     def past(self, symbol: str) -> tuple[Bars, float]:
         """Return the bars of a symbol since the run's first, adjusted forward, and the factor of the last of them."""
@@ -116,18 +120,14 @@ class StreamedTargets:
 class _Series:
     """The bars of one symbol since the run's first, adjusted forward, in arrays that grow."""
 
-    def __init__(self, assignment: Assignment, timeframe: Timeframe, calendar: str) -> None:
+    def __init__(self, symbol: str, timeframe: Timeframe, calendar: str) -> None:
         self.factor = 1.0
-        self._assignment = assignment
-        self._timeframe = timeframe
+        self.timeframe = timeframe
+        self.count = 0
+        self._symbol = symbol
         self._calendar = calendar
-        self._count = 0
         self._columns: tuple[NDArray[Any], ...] = (np.empty(512, np.int64), *(np.empty(512) for _ in range(5)))
         self._shown = self._read_only()
-        self._memory = Memory()
-        strategy = assignment.strategy
-        self._decides = not strategy.decides_on_events()
-        self._lookback, self._recursive = strategy.lookback_of(timeframe), strategy.recursive
 
     def _read_only(self) -> tuple[NDArray[Any], ...]:
         """Return the columns as strategies may see them."""
@@ -138,26 +138,72 @@ class _Series:
 
     def append(self, time: int, row: tuple[float, float, float, float, float]) -> None:
         """Add one bar."""
-        count = self._count
+        count = self.count
         if count == len(self._columns[0]):
             self._columns = tuple(np.concatenate([column, np.empty_like(column)]) for column in self._columns)
             self._shown = self._read_only()
         times, opens, highs, lows, closes, volumes = self._columns  # written out: this runs at every close
         times[count] = time
         opens[count], highs[count], lows[count], closes[count], volumes[count] = row
-        self._count = count + 1
-
-    def target(self) -> float:
-        """Return the strategy's target at the last bar: what it decides on the whole run, from its last bars and its memory."""
-        if not self._decides:
-            return nan
-        return self._memory.evaluate(self._target_from, self._count, self._lookback, own_memory=self._recursive)
-
-    def _target_from(self, first: int) -> float:
-        return last_target(self._assignment.strategy, self.bars(first))
+        self.count = count + 1
 
     def bars(self, first: int) -> Bars:
         """Return the bars from ``first`` on, read-only."""
-        rows = slice(first, self._count)
+        rows = slice(first, self.count)
         time, opens, highs, lows, closes, volumes = (column[rows] for column in self._shown)
-        return Bars(self._assignment.symbol, self._timeframe, time, opens, highs, lows, closes, volumes, self._calendar)
+        return Bars(self._symbol, self.timeframe, time, opens, highs, lows, closes, volumes, self._calendar)
+
+
+def _decision(strategy: Strategy, series: _Series) -> Callable[[], float]:
+    """Return what tells the target of ``strategy`` at the last bar of ``series``: always NaN where it places its own orders."""
+    if strategy.decides_on_events():
+        return lambda: nan
+    if isinstance(strategy, SharedSymbol):
+        return _SharedDecision(strategy, series).newest
+    return _Decision(strategy, series).newest
+
+
+class _Decision:
+    """What one strategy decides on a series that grows."""
+
+    def __init__(self, strategy: Strategy, series: _Series) -> None:
+        self._strategy = strategy
+        self._series = series
+        self._memory = Memory()
+        self._lookback, self._recursive = strategy.lookback_of(series.timeframe), strategy.recursive
+
+    def newest(self) -> float:
+        """Return the target at the last bar: what is decided on the whole run, from its last bars and the memory."""
+        return self._memory.evaluate(self._target_from, self._series.count, self._lookback, own_memory=self._recursive)
+
+    def _target_from(self, first: int) -> float:
+        return last_target(self._strategy, self._series.bars(first))
+
+    def standing(self) -> float:
+        """Return the target that stands at the last bar, looked for in the whole series."""
+        return standing(checked_target(self._strategy, self._series.bars(0))).item(-1)
+
+
+class _SharedDecision:
+    """What the strategies of a shared symbol decide: each remembers for itself, and its own target stands where it says NaN.
+
+    Bars that came without a question, as after a restart, may have changed any of these targets: they are looked up anew.
+    """
+
+    def __init__(self, strategy: SharedSymbol, series: _Series) -> None:
+        self._strategy = strategy
+        self._series = series
+        self._decisions = [_Decision(one.strategy, series) for one in strategy.members]
+        self._standing = [0.0] * len(self._decisions)
+        self._decided = 0  # bars that the standing targets have taken into account
+
+    def newest(self) -> float:
+        """Return the net target at the last bar."""
+        if self._decided == self._series.count - 1:
+            newest = [one.newest() for one in self._decisions]
+            pairs = zip(self._standing, newest, strict=True)
+            self._standing = [before if target != target else target for before, target in pairs]  # noqa: PLR0124 - NaN
+        else:
+            self._standing = [one.standing() for one in self._decisions]
+        self._decided = self._series.count
+        return self._strategy.net(self._standing)

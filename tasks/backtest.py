@@ -49,7 +49,8 @@ class BacktestRequest:
 
     ``parameters`` are those of a single strategy, as text or values. ``bars`` and ``actions`` are files; without ``bars`` the
     database is read. ``start`` and ``end`` are ISO dates, inclusive, by session. ``volume_limit`` 0 switches the volume rule off.
-    Without ``engine`` the kernel runs, and the event engine where a strategy places its own orders.
+    Without ``engine`` the kernel runs, and the event engine where a strategy places its own orders. ``shared`` lets several
+    strategies trade one symbol, as ``shared`` of all of them in ``settings`` does.
     """
 
     strategies: tuple[str, ...]
@@ -74,6 +75,7 @@ class BacktestRequest:
     seed: int = 0
     touch_probability: float | None = None
     settings: Settings | None = None
+    shared: bool = False
 
 
 class Refusal(NamedTuple):

@@ -11,6 +11,7 @@ from domain.ledger import dataset_id, equity_sha256, ledger_sha256
 from domain.performance import measure
 from domain.rules.limits import Breach
 from domain.rules.sizing import SizingRule
+from domain.shared import SharedSymbol
 from domain.timeline import actions_used
 from domain.trades import FillRow, SplitRow, Trade, round_trips, splits_met
 from tasks.backtest_account import account_warnings
@@ -133,10 +134,19 @@ def _assumptions(request: BacktestRequest, prepared: Prepared, run: Run) -> dict
         "refusals": dict(sorted(refusals.items())),
         "corporate_actions": len(actions_used(run.history)),
         "sizing": {choice.name: choice.sizing for choice in prepared.choices},
+        **_shared(run),
         "touch_probability": spec.touch_probability,
         "seed": request.seed,
         "trials": 1,
     }
+
+
+def _shared(run: Run) -> dict[str, Any]:
+    """Return the strategies of each symbol that several trade; nothing where none is."""
+    shared = {one.symbol: one.strategy for one in run.spec.assignments if isinstance(one.strategy, SharedSymbol)}
+    if not shared:
+        return {}
+    return {"shared_symbols": {symbol: [member.name for member in netted.members] for symbol, netted in shared.items()}}
 
 
 def _other_costs(run: Run) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from domain.errors import InputError
@@ -10,6 +10,7 @@ from domain.market import AssetClass, Timeframe, parse_symbol
 from domain.rules.costs import Costs
 from domain.rules.fills import PathMode
 from domain.run import Assignment, RunSpec, parse_sizing
+from domain.shared import owned
 from tasks import registry
 from tasks.history import Loaded, check_dates, from_database, from_file, parse_date, splits_only_stored
 from tasks.settings import shipped_settings
@@ -32,12 +33,13 @@ MOST_BARS: Final = 50_000_000
 
 @dataclass(frozen=True)
 class Choice:
-    """One strategy of a back-test: its symbols (empty for all bars there are) and how they are sized."""
+    """One strategy of a back-test: its symbols (empty for all bars there are), how they are sized, and whether it shares them."""
 
     name: str
     strategy: Strategy
     symbols: tuple[str, ...]
     sizing: str | None
+    shared: bool = False
 
 
 @dataclass(frozen=True)
@@ -159,17 +161,19 @@ def _choices(request: BacktestRequest) -> tuple[Choice, ...]:
     if len(request.strategies) > 1:
         return _several(request, entries)
     symbols = tuple(parse_symbol(symbol) for symbol in request.symbols)
+    if twice := sorted({symbol for symbol in symbols if symbols.count(symbol) > 1}):
+        raise InputError(f"--symbols: {', '.join(twice)} stands twice: name each symbol once")
     name = request.strategies[0]
     return (_choice(request, name, entries.get(name), symbols, request.parameters),)
 
 
 def _several(request: BacktestRequest, entries: Mapping[str, StrategyEntry]) -> tuple[Choice, ...]:
-    """Return several strategies of one account, each with symbols of its own and with parameters written ``strategy.name``."""
+    """Return several strategies of one account, each with its group of symbols and with parameters written ``strategy.name``."""
     names, groups = request.strategies, request.symbols
-    if not groups and request.settings is None:
+    if not groups and request.settings is None and not request.shared:
         raise InputError(
             "each of several strategies trades symbols of its own: name them in order with --symbols, such as "
-            f"{','.join('ABCDEFGH'[: len(names)])}, or as A+B,C where one trades more"
+            f"{','.join('ABCDEFGH'[: len(names)])}, or as A+B,C where one trades more; --shared lets them trade the same ones"
         )
     if groups and len(groups) != len(names):
         raise InputError(
@@ -181,9 +185,9 @@ def _several(request: BacktestRequest, entries: Mapping[str, StrategyEntry]) -> 
         if owner not in given or not name:
             raise InputError(f"--param {key[:40]} is no parameter of {', '.join(names)}: write {names[0]}.NAME=VALUE")
         given[owner][name] = value
-    owned = [tuple(parse_symbol(symbol) for symbol in group.split("+")) for group in groups] or [()] * len(names)
+    traded = [tuple(parse_symbol(symbol) for symbol in group.split("+")) for group in groups] or [()] * len(names)
     return tuple(
-        _choice(request, name, entries.get(name), symbols, given[name]) for name, symbols in zip(names, owned, strict=True)
+        _choice(request, name, entries.get(name), symbols, given[name]) for name, symbols in zip(names, traded, strict=True)
     )
 
 
@@ -195,7 +199,8 @@ def _choice(
     values = {key: value for key, value in given.items() if not isinstance(value, str)}
     parameters = {**configured, **values, **registry.parse(name, texts)}
     sizing = request.sizing if request.sizing is not None else (entry.sizing if entry else None)
-    return Choice(name, registry.create(name, parameters), symbols or (entry.symbols if entry else ()), sizing)
+    shared = request.shared or (entry is not None and entry.shared)
+    return Choice(name, registry.create(name, parameters), symbols or (entry.symbols if entry else ()), sizing, shared)
 
 
 def _timeframe(request: BacktestRequest) -> Timeframe | None:
@@ -235,7 +240,7 @@ def _stored(
 def _own_symbols(choices: tuple[Choice, ...], loaded: Loaded) -> tuple[Choice, ...]:
     """Give a strategy without symbols all there are; refuse symbols without bars."""
     there = tuple(instrument.symbol for instrument in loaded.history.instruments)
-    filled = tuple(choice if choice.symbols else Choice(choice.name, choice.strategy, there, choice.sizing) for choice in choices)
+    filled = tuple(choice if choice.symbols else replace(choice, symbols=there) for choice in choices)
     missing = sorted({symbol for choice in filled for symbol in choice.symbols} - set(there))
     if missing:
         raise InputError(f"there are no bars of {', '.join(missing)}: the source has {', '.join(there[:20])}")
@@ -243,10 +248,19 @@ def _own_symbols(choices: tuple[Choice, ...], loaded: Loaded) -> tuple[Choice, .
 
 
 def _assignments(choices: tuple[Choice, ...]) -> tuple[Assignment, ...]:
+    """Return the owner of each symbol; refuse a symbol of several strategies that do not all share it."""
     count = sum(len(choice.symbols) for choice in choices)
-    made = [
-        Assignment(symbol, choice.name, choice.strategy, parse_sizing(choice.sizing, count))
-        for choice in choices
-        for symbol in choice.symbols
-    ]
-    return tuple(sorted(made, key=lambda assignment: assignment.symbol))
+    owners: dict[str, list[Choice]] = {}
+    for choice in choices:
+        for symbol in choice.symbols:
+            owners.setdefault(symbol, []).append(choice)
+    made = []
+    for symbol, several in sorted(owners.items()):
+        names = list(dict.fromkeys(choice.name for choice in several))
+        if len(names) > 1 and not all(choice.shared for choice in several):
+            raise InputError(
+                f"{symbol} is traded by one strategy, but given to {' and '.join(names)}: give each symbol to one strategy, or let "
+                "them trade it as one position with --shared, in the configuration with shared: true on each of them"
+            )
+        made.append(owned([Assignment(symbol, one.name, one.strategy, parse_sizing(one.sizing, count)) for one in several]))
+    return tuple(made)

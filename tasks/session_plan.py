@@ -13,6 +13,7 @@ import msgspec
 
 from domain.errors import ConfigurationError, InputError
 from domain.ledger import dataset_id
+from domain.shared import SharedSymbol
 from tasks import registry
 from tasks.backtest import BacktestRequest
 from tasks.backtest_input import assemble
@@ -136,7 +137,8 @@ def _configuration(spec: RunSpec, feed: str, account: str) -> str:
 
 
 def _assigned(one: Assignment) -> tuple[object, ...]:
-    return one.symbol, one.strategy_name, one.strategy.parameters, one.sizing, one.exits
+    weights = [[member.weight for member in one.strategy.members]] if isinstance(one.strategy, SharedSymbol) else []
+    return one.symbol, one.strategy_name, one.strategy.parameters, one.sizing, one.exits, *weights
 
 
 FASTEST = 1e6

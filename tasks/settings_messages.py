@@ -81,8 +81,11 @@ def contradictions(settings: Settings) -> list[tuple[Trail, str]]:
             continue
         for symbol in entry.symbols:
             owner = owners.setdefault(symbol, entry)
-            if owner is not entry:
-                text = f"{dotted(trail)}.symbols has {symbol}, which {owner.name} trades: a symbol belongs to one enabled strategy"
+            if owner is not entry and not (owner.shared and entry.shared):
+                text = (
+                    f"{dotted(trail)}.symbols has {symbol}, which {owner.name} trades: give each symbol to one enabled strategy, "
+                    f"or set shared: true on {owner.name} and {entry.name}"
+                )
                 found.append(((*trail, "symbols"), text))
         if entry.timeframe != first.timeframe:
             text = f"{dotted(trail)}.timeframe is {entry.timeframe}, but {first.name} has {first.timeframe}: use one timeframe"

@@ -207,7 +207,7 @@ class Broker(Section):
 
 
 class StrategyEntry(Section):
-    """One strategy, and the symbols it owns. ``sizing`` None is the default share of the equity."""
+    """One strategy, and the symbols it trades, alone unless ``shared``. ``sizing`` None is the default share of the equity."""
 
     name: Word
     enabled: Flag = True
@@ -215,6 +215,7 @@ class StrategyEntry(Section):
     timeframe: Frame = "1d"
     parameters: Parameters = Field(default_factory=lambda: MappingProxyType({}))
     sizing: SizingText = None
+    shared: Flag = False
 
 
 class RiskManagement(Section):

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from histories import DAILY, HOURLY, MONDAY, OrderScript, Protected, Scripted, fraction, history, market, quantity, run_spec
 from hypothesis import strategies as st
 
+from domain.indicators import ema
 from domain.market import HOUR, AssetClass, CorporateAction, Side
 from domain.resampling import resample
 from domain.rules.costs import Costs
 from domain.rules.fills import OrderType, PathMode, TimeInForce
 from domain.rules.limits import Limits
 from domain.rules.sizing import Sizing, SizingRule
-from domain.strategy import Cancel, Exits, Wish
+from domain.run import Assignment
+from domain.shared import LINEAR, owned
+from domain.strategy import Cancel, Exits, Strategy, Wish
 
 if TYPE_CHECKING:
     from domain.market import Bars
     from domain.run import RunSpec
-    from domain.strategy import Strategy
+    from domain.strategy import Series
     from domain.timeline import History
 
 CLASSES = {
@@ -192,3 +195,70 @@ def runs(draw: st.DrawFn) -> tuple[RunSpec, History]:
         symbol: Protected(script, draw(EXITS)) if guarded else Scripted(script) for symbol, script in scripts.items()
     }
     return run_spec(past, strategies, draw(SIZINGS), **options), past
+
+
+@dataclass(frozen=True)
+class Extremes(Strategy):
+    """Wants something after a close beyond one of two prices, and lets its target stand between them: one bar decides."""
+
+    low: float = 10.0
+    high: float = 12.0
+    wanted: float = 1.0
+
+    @property
+    def recursive(self) -> bool:
+        """The last bar decides."""
+        return False
+
+    @property
+    def lookback(self) -> int:
+        """The last bar decides."""
+        return 1
+
+    def target(self, bars: Bars) -> Series:
+        """Return ``wanted`` above, 0 below."""
+        return np.where(bars.close > self.high, self.wanted, np.where(bars.close < self.low, 0.0, np.nan))
+
+
+@dataclass(frozen=True)
+class Leaving(Extremes):
+    """The same, but only where the close leaves its exponential average behind: the run's first bar decides with the last."""
+
+    @property
+    def recursive(self) -> bool:
+        """The average remembers."""
+        return True
+
+    def target(self, bars: Bars) -> Series:
+        """Return ``wanted`` well above the average, 0 well below."""
+        share = bars.close / ema(bars.close, 3)
+        return np.where(share > 1.02, self.wanted, np.where(share < 0.98, 0.0, np.nan))
+
+
+MEMBERS = st.one_of(
+    st.lists(st.sampled_from([".", ".", ".", "1", "0", "0.5", "-1"]), max_size=14).map(" ".join).map(Scripted),
+    st.builds(Extremes, st.sampled_from([9.5, 10.2]), st.sampled_from([11.0, 14.0]), st.sampled_from([1.0, 0.3, -0.7])),
+    st.builds(Leaving, wanted=st.sampled_from([1.0, 0.3, -0.7])),
+)
+"""Strategies whose targets mostly stand, because nothing happened in the bars they look at."""
+
+
+def with_exits(strategy: Strategy, exits: Exits) -> Strategy:
+    """Return the strategy with these exits."""
+    object.__setattr__(strategy, "exits", exits)
+    return strategy
+
+
+@st.composite
+def shared_runs(draw: st.DrawFn) -> tuple[RunSpec, History]:
+    """Draw a market and a run over it in which most symbols are shared."""
+    spec, past = draw(runs())
+    assigned = []
+    for one in spec.assignments:
+        exits = draw(st.just(Exits()) | EXITS)
+        rule = draw(st.sampled_from(LINEAR)).value
+        names = draw(st.sampled_from(["a", "ab", "ab", "abc"]))
+        values = st.sampled_from([7.0, 40.0, 1.0, 0.3] if rule == SizingRule.FIXED_QUANTITY else [0.1, 0.2, 0.475, 0.01])
+        members = [Assignment(one.symbol, name, with_exits(draw(MEMBERS), exits), Sizing(rule, draw(values))) for name in names]
+        assigned.append(owned(members))
+    return replace(spec, assignments=tuple(assigned)), past

@@ -37,6 +37,14 @@ STRATEGIES = """
   - {name: buy_and_hold, symbols: [QQQ], sizing: "fixed_fraction:0.2"}
 """
 
+SHARED = """
+  - {name: moving_average_crossover, shared: true, symbols: [IBM, SPY],
+     parameters: {fast: 3, slow: 8}, sizing: "fixed_fraction:0.2"}
+  - {name: rsi_mean_reversion, shared: true, symbols: [IBM, SPY],
+     parameters: {period: 5, low: 45, high: 55}, sizing: "fixed_fraction:0.1"}
+  - {name: buy_and_hold, symbols: [QQQ], sizing: "fixed_fraction:0.2"}
+"""
+"""Two strategies that mostly let their targets stand, on two symbols together."""
 
 RESTING = """
   - {name: guarded, symbols: [IBM, SPY], sizing: "fixed_fraction:0.4"}

@@ -83,6 +83,7 @@ def _request(arguments: argparse.Namespace) -> BacktestRequest:
         touch_probability=arguments.touch_probability,
         # The arguments alone fix the result: a file that is named counts, variables of the environment never do.
         settings=load_settings(arguments.config, {}) if arguments.config else None,
+        shared=arguments.shared,
     )
 
 

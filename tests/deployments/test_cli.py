@@ -25,6 +25,7 @@ from tasks import registry
 ROOT = Path(__file__).parents[2]
 BARS = str(ROOT / "deployments/data/equity_1d.parquet")
 SPY = ("backtest", "moving_average_crossover", "--bars", BARS, "--symbols", "SPY")
+PAIR = ("backtest", "buy_and_hold,momentum_trend", "--bars", BARS)
 PI5 = (sys.executable, "-m", "deployments.cli")
 
 
@@ -59,6 +60,7 @@ def refused(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str]:
         (("backtest", "buy_and_hold", "--symbols", ""), "--symbols"),
         (("backtest", "buy_and_hold", "--symbols", "SPY,,QQQ"), "empty symbol"),
         (("backtest", "buy_and_hold", "--symbols", "SPY,SPY"), "twice"),
+        (("backtest", "buy_and_hold", "--symbols", "QQQ,SPY,spy", "--shared"), "argument --symbols: SPY stands twice"),
         (("backtest", "buy_and_hold", "--start", "02/01/2020"), "2020-01-02"),
         (("backtest", "buy_and_hold", "--start", "2021-02-31"), "no date"),
         (("backtest", "buy_and_hold", "--engine", "both"), "kernel"),
@@ -98,7 +100,13 @@ def test_wrong_usage_exits_2_with_the_usage_and_what_is_allowed(
         ((*SPY, "--account", "cash", "--borrow-rate", "0.1"), "goes with --account margin"),
         (("backtest", "buy_and_hold,momentum_trend", "--bars", BARS, "--symbols", "SPY"), "1 groups for 2 strategies"),
         (("backtest", "buy_and_hold,momentum_trend", "--bars", BARS), "symbols of its own"),
-        (("backtest", "buy_and_hold,momentum_trend", "--bars", BARS, "--symbols", "SPY,SPY+IWM"), "traded by one strategy"),
+        (
+            (*PAIR, "--symbols", "SPY,SPY+IWM"),
+            "SPY is traded by one strategy, but given to buy_and_hold and",
+        ),
+        ((*PAIR, "--symbols", "SPY,SPY"), "with --shared, in the configuration with shared: true on each of them"),
+        ((*PAIR, "--symbols", "SPY+SPY,QQQ", "--shared"), "SPY: buy_and_hold stands twice"),
+        ((*PAIR, "--symbols", "SPY,SPY", "--shared", "--sizing", "kelly:0.5"), "allowed is one rule for all of fixed_quantity"),
         (("trade", "--broker", "alpaca"), "not there yet"),
         (("trade", "--feed", "yahoo"), "not there yet"),
         (("trade", "--feed", "alpaca"), "not there yet"),
@@ -237,6 +245,22 @@ def test_a_backtest_as_json_equals_its_files(capsys: pytest.CaptureFixture[str],
     )
     assert list(rows["fills"][0]) == ["time", "symbol", "side", "quantity", "price", "fee", "reason"]
     assert float(rows["equity"][-1]["equity"]) == document["final_equity"]
+
+
+def test_a_symbol_is_shared_where_the_command_says_so(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Both strategies by name and parameters, one ledger; the report names who shares what; by a configuration the same."""
+    both = (*PAIR, "--start", "2015-01-02", "--sizing", "fixed_fraction:0.2")
+    assert main([*both, "--symbols", "SPY,SPY", "--shared", "--out", str(tmp_path / "out")]) == 0
+    shown = capsys.readouterr().out
+    assert "buy_and_hold()" in shown
+    assert "momentum_trend(period=90)" in shown
+    document = json.loads((tmp_path / "out/result.json").read_text())
+    assert document["assumptions"]["shared_symbols"] == {"SPY": ["buy_and_hold", "momentum_trend"]}
+    assert "Shared symbols" in (tmp_path / "out/report.html").read_text()
+    path = strategies_file(tmp_path / "data", *(f"name: {name}, shared: true, symbols: [SPY]" for name in PAIR[1].split(",")))
+    costs = ("--commission-bps", "5", "--slippage-bps", "0")
+    assert main([*both, "--config", str(path), *costs, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["ledger_sha256"] == document["ledger_sha256"]
 
 
 def test_a_backtest_for_people_says_what_holding_would_have_made(capsys: pytest.CaptureFixture[str]) -> None:

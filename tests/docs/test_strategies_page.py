@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,23 +11,28 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from deployments.arguments import parse
 from domain.adjustment import adjust_forward
 from domain.market import Timeframe
 from domain.rules.sizing import Sizing, SizingRule
 from domain.run import Assignment, RunSpec
+from domain.shared import LINEAR
 from domain.strategy import Exits, checked_target
 from domain.sweep import METRICS
 from domain.wishes import Wish
 from strategies.moving_average_crossover import MovingAverageCrossover
 from tasks import registry
-from tasks.backtest import Run, run_events, run_kernel
+from tasks.backtest import BacktestRequest, Run, run_backtest, run_events, run_kernel
 from tasks.history import from_file
+from tasks.settings import load_settings
+from tasks.strategy_check import check_strategies
 
 if TYPE_CHECKING:
     from domain.strategy import Strategy
     from domain.timeline import History
 
 ROOT = Path(__file__).parents[2]
+BARS = ROOT / "deployments" / "data" / "equity_1d.parquet"
 PAGE = (ROOT / "docs" / "strategies.md").read_text()
 EXAMPLES = dict(re.findall(r"This is `strategies/(\w+)\.py`:\n\n```python\n(.*?)```", PAGE, re.DOTALL))
 
@@ -43,8 +49,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def past() -> History:
     """The bars that the page's commands name."""
-    path = ROOT / "deployments" / "data" / "equity_1d.parquet"
-    return from_file(path, ["SPY"], Timeframe.parse("1d"), (None, None)).history
+    return from_file(BARS, ["SPY"], Timeframe.parse("1d"), (None, None)).history
 
 
 def spec(strategy: Strategy, past: History) -> RunSpec:
@@ -114,6 +119,31 @@ def test_example_of_a_sweep_runs_as_it_stands(past: History) -> None:
     run = run_kernel(replace(names["spec"], assignments=(_owned(names),)), past)
     assert result.final_equity[result.metrics["sharpe"].argmax()] == run.equity[-1].equity
     assert sorted(re.findall(r"`(\w+)`", PAGE.partition("each of `metrics`:")[2].partition(", as\n")[0])) == sorted(METRICS)
+
+
+def test_example_of_a_shared_symbol_is_a_configuration_that_trades(tmp_path: Path) -> None:
+    """What the page says of sizes holds, and its command shares the same symbols."""
+    (entries,) = re.findall(r"```yaml\n(strategies:.*?)```", PAGE, re.DOTALL)
+    (tmp_path / "config.yaml").write_text(entries)
+    settings = load_settings(tmp_path / "config.yaml", {})
+    assert check_strategies(settings) == []
+    names = tuple(entry.name for entry in settings.strategies)
+    result = run_backtest(BacktestRequest(names, bars=BARS, end="2003-12-31", settings=settings))
+    assert {one.symbol: one.sizing.value for one in result.run.spec.assignments} == {"QQQ": 0.1, "SPY": 0.1 + 0.2}
+    (command,) = re.findall(r"`\./pi5 (backtest [^`]*--shared)`", PAGE)
+    given = parse(shlex.split(command))
+    request = BacktestRequest(
+        given.strategies, symbols=given.symbols, bars=ROOT / given.bars, end="2003-12-31", shared=given.shared
+    )
+    asked = run_backtest(request).document
+    assert asked["assumptions"]["shared_symbols"] == result.document["assumptions"]["shared_symbols"] == {"SPY": list(names)}
+    assert asked["symbols"] == result.document["symbols"]
+
+
+def test_page_names_every_rule_of_sizing_that_can_be_shared() -> None:
+    """A rule that is new stands in the table or is refused."""
+    row = PAGE.partition("| different sizing rules")[2].partition("\n")[0]
+    assert sorted(re.findall(r"`(\w+)`", row)) == sorted(rule.name.lower() for rule in LINEAR)
 
 
 def _owned(names: dict[str, Any]) -> Assignment:

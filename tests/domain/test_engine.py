@@ -121,6 +121,13 @@ def test_order_ids_follow_from_the_decision_alone() -> None:
     assert len(made) <= 40
 
 
+def test_order_ids_stand_in_an_address_as_they_are() -> None:
+    """The plus sign of strategies that share a symbol would be read as a space there; their names still tell ids apart."""
+    made = client_order_id("acc", "rsi+momentum", "SPY", 1, 0, "target")
+    assert made.startswith("r1-rsi_mo-")
+    assert made != client_order_id("acc", "rsi_momentum", "SPY", 1, 0, "target")
+
+
 def test_each_part_of_a_decision_changes_its_order_id() -> None:
     """Accounts, strategies, symbols, bars, ordinals and legs never share an id."""
     plain = ("acc", "rsi", "SPY", 1, 0, "target")

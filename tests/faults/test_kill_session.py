@@ -121,6 +121,23 @@ def test_killed_session_with_resting_orders_ends_as_the_backtest_and_as_one_neve
     assert kinds.keys() >= {"market", "limit", "stop", "trailing_stop"}
 
 
+def test_killed_session_with_shared_symbols_ends_as_the_backtest(url: str, tmp_path: Path) -> None:
+    """What stands of each strategy is in no journal: each life finds it again in the bars, however long ago it was said."""
+    configuration = sessions.write_configuration(tmp_path, sessions.write_bars(tmp_path / "bars.csv", BARS), sessions.SHARED)
+    expected = sessions.expected(load_settings(configuration, {})).document
+    assert expected["assumptions"]["shared_symbols"].keys() == {"IBM", "SPY"}
+    assert expected["fills"] > 50, "too little happens for the test to mean something"
+    last = kill_and_finish(url, configuration, random.Random(20261018))  # noqa: S311 - as above
+    assert last == f"finished {expected['ledger_sha256']} {expected['equity_sha256']}"
+    with psycopg.connect(url) as connection:
+        owners = {table: connection.execute(f"SELECT DISTINCT strategy FROM {table}").fetchall() for table in ("orders", "fills")}  # noqa: S608 - two names of ours
+        lives = connection.execute("SELECT epoch FROM writers").fetchone()
+    assert lives is not None
+    assert lives[0] > 1, "no life wrote after another"
+    names = ["buy_and_hold", "moving_average_crossover+rsi_mean_reversion"]
+    assert {table: sorted(name for (name,) in rows) for table, rows in owners.items()} == {"orders": names, "fills": names}
+
+
 def refusals(url: str) -> list[tuple[str, str]]:
     """Return time and symbol of every entry refused for data in doubt, in the order of the journal."""
     with psycopg.connect(url) as connection:

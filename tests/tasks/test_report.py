@@ -27,6 +27,12 @@ STRATEGIES = """
   - {name: moving_average_crossover, symbols: [IBM, SPY], parameters: {fast: 3, slow: 8}, sizing: "fixed_fraction:0.2"}
 """
 
+SHARED = """
+  - {name: buy_and_hold, shared: true, symbols: [AAPL], sizing: "fixed_fraction:0.2"}
+  - {name: moving_average_crossover, shared: true, symbols: [AAPL, SPY],
+     parameters: {fast: 3, slow: 8}, sizing: "fixed_fraction:0.2"}
+"""
+
 
 def test_report_without_a_run_says_how_to_get_one(embedded_database: Database) -> None:
     """The first evening of an installation is no traceback."""
@@ -61,3 +67,13 @@ def test_parts_of_the_strategies_add_up_to_the_account_over_splits_and_dividends
     assert report.equity == outcome.equity
     assert "finished" in report.markdown
     assert runs.read_run(embedded_database, report.run_id) is not None
+
+
+def test_what_strategies_share_is_one_part_of_the_account(embedded_database: Database, tmp_path: Path) -> None:
+    """One position has one profit: it stands under the names of both, beside what one of them trades alone."""
+    path = sessions.write_configuration(tmp_path, sessions.write_bars(tmp_path / "bars.csv", 120, ("AAPL", "SPY")), SHARED)
+    outcome = trade(plan_session(load_settings(path, {}), embedded_database), embedded_database)
+    report = daily_report(embedded_database, outcome.run_id)
+    assert [part.strategy for part in report.strategies] == ["buy_and_hold+moving_average_crossover", "moving_average_crossover"]
+    assert sum(part.total_return for part in report.strategies) == pytest.approx(outcome.equity / 100_000.0 - 1.0, abs=1e-12)
+    assert "| buy_and_hold+moving_average_crossover |" in report.markdown

@@ -394,6 +394,28 @@ def test_everything_that_decides_a_run_makes_another_configuration(database: Dat
     assert _configuration(replace(spec), "replay", "main") == found[0]
 
 
+SHARED = """
+  - {{name: buy_and_hold, shared: true, symbols: [SPY], sizing: "fixed_fraction:{}"}}
+  - {{name: moving_average_crossover, shared: true, symbols: [SPY, IBM], sizing: "fixed_fraction:{}", parameters: {{fast: {}}}}}
+"""
+
+
+def test_size_and_parameters_of_each_strategy_of_a_shared_symbol_decide_its_run(database: Database, tmp_path: Path) -> None:
+    """0.1 and 0.2 are the same sum as 0.2 and 0.1, and another run; so is another parameter. The same twice is the same."""
+    bars = sessions.write_bars(tmp_path / "bars.csv", 30)
+    cases = [(0.1, 0.2, 3), (0.2, 0.1, 3), (0.1, 0.2, 4), (0.1, 0.2, 3)]
+    plans = [plan(sessions.write_configuration(tmp_path, bars, SHARED.format(*case)), database) for case in cases]
+    assert {one.strategies for one in plans} == {("moving_average_crossover", "buy_and_hold+moving_average_crossover")}
+    found = [
+        _configuration(
+            replace(one.spec, assignments=one.spec.assignments[1:], instruments=one.spec.instruments[1:]), "replay", "main"
+        )
+        for one in plans
+    ]
+    assert len(set(found)) == 3
+    assert found[3] == found[0]
+
+
 def test_run_goes_on_with_the_bars_it_began_with_though_more_came_meanwhile(database: Database, tmp_path: Path) -> None:
     """Bars loaded between a stop and a restart belong to the next run: the ledger stays that of the first bars."""
     bars = sessions.write_bars(tmp_path / "bars.csv", 60)

@@ -285,6 +285,29 @@ def test_symbol_of_two_enabled_strategies_is_refused_and_of_a_disabled_one_accep
     assert len(load(config, entries.format("false")).enabled) == 1
 
 
+@pytest.mark.parametrize("shares", [("false", "false"), ("true", "false"), ("false", "true")])
+def test_symbol_of_two_strategies_is_refused_unless_both_share_it(config: Path, shares: tuple[str, str]) -> None:
+    """Who trades alone would trade with another's position; the message names symbol, strategies and what to write."""
+    entries = "strategies:\n  - {{name: a, shared: {}, symbols: [SPY]}}\n  - {{name: b, shared: {}, symbols: [QQQ, SPY]}}\n"
+    message = refusal(config, entries.format(*shares))
+    assert message == (
+        f"{config}:3: strategies[1].symbols has SPY, which a trades: give each symbol to one enabled strategy, "
+        "or set shared: true on a and b"
+    )
+    assert [entry.shared for entry in load(config, entries.format("true", "true")).enabled] == [True, True]
+
+
+def test_sharing_is_true_or_false_and_false_by_default(config: Path) -> None:
+    """A variable sets it as the file does, and ``config show`` tells it."""
+    assert "strategies[0].shared is 'yes': allowed is true or false" in refusal(
+        config, "strategies: [{name: a, symbols: [SPY], shared: yes}]"
+    )
+    settings = load(config, "strategies: [{name: a, symbols: [SPY]}]")
+    assert not settings.strategies[0].shared
+    changed = load(config, "strategies: [{name: a, symbols: [SPY]}]", {"PI5__STRATEGIES__A__SHARED": "true"})
+    assert {row.name: row.value for row in describe(changed)}["strategies[0].shared"] == "true"
+
+
 def test_all_wrong_values_are_named_at_once(config: Path) -> None:
     """Nobody mends a file one message at a time."""
     message = refusal(config, "system: {log_level: x}\nrisk_management: {max_drawdown: 2}\nnope: 1\n")

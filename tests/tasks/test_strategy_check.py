@@ -56,6 +56,32 @@ def test_parameter_that_its_strategy_does_not_take_is_refused_with_its_line(tmp_
     assert "fast" in message or "slow" in message
 
 
+CROSSOVER = "name: moving_average_crossover, shared: true, symbols: [A, B]"
+
+
+@pytest.mark.parametrize(
+    ("crossover", "momentum", "says"),
+    [
+        ("", ', sizing: "fixed_quantity:5"', "moving_average_crossover fixed_fraction, momentum_trend fixed_quantity"),
+        (', sizing: "kelly:0.5"', ', sizing: "kelly:0.5"', "allowed is one rule for all of fixed_quantity"),
+    ],
+)
+def test_symbol_that_cannot_be_shared_is_refused_with_its_line(tmp_path: Path, crossover: str, momentum: str, says: str) -> None:
+    """Before anything starts, not when the session plans its run."""
+    message = refusal(tmp_path, CROSSOVER + crossover, f"name: momentum_trend, shared: true, symbols: [C, B]{momentum}")
+    assert message.startswith(f"{tmp_path}/config.yaml:3: strategies[1]: B is shared with sizing ")
+    assert says in message
+
+
+def test_symbol_that_can_be_shared_is_accepted(tmp_path: Path) -> None:
+    """By three, with sizes of one rule, one of them left out."""
+    path = tmp_path / "config.yaml"
+    sized, held = 'name: momentum_trend, symbols: [B], sizing: "fixed_fraction:0.2"', "name: buy_and_hold, symbols: [A, B]"
+    rows = [CROSSOVER, f"{sized}, shared: true", f"{held}, shared: true"]
+    path.write_text("strategies:\n" + "".join(f"  - {{{row}}}\n" for row in rows))
+    assert check_strategies(load_settings(path, {})) == []
+
+
 def test_disabled_strategy_is_not_looked_at(tmp_path: Path) -> None:
     """What is parked may be unfinished."""
     path = tmp_path / "config.yaml"
