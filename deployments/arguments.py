@@ -138,7 +138,7 @@ def _research(command: Callable[[str, str], Parser]) -> None:
     ingest.add_argument("--symbols", type=symbols, help="separated by commas; those of the configuration when left out")
     _span(ingest)
     ingest.add_argument("--file", type=path, help="a CSV or Parquet file of bars")
-    ingest.add_argument("--actions", type=path, help="a CSV file of corporate actions: splits, dividends, delistings")
+    ingest.add_argument("--actions", type=path, help="a CSV file of splits, dividends, delistings and changes of symbols")
     ingest.add_argument("--asset-class", choices=ASSET_CLASSES, default="equity", help="of symbols not known yet (equity)")
     _config(ingest)
     check = command("check-data", "look for errors in a file of bars, its rows in arrival order")

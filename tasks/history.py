@@ -16,15 +16,16 @@ from domain.errors import DataError, InputError
 from domain.market import AssetClass, Instrument, Timeframe
 from domain.quality import FLAGGED, FUTURE, IMPROBABLE, MISSING, SPLIT, iso
 from domain.sessions import session_dates, within
-from domain.symbol_changes import joined_by_changes, renamed_actions, with_predecessors
+from domain.symbol_changes import concerning, joined_by_changes, renamed_actions, with_predecessors
 from domain.timeline import History, merged
 from tasks.coarser import made_coarser
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from domain.market import Bars, CorporateAction
+    from domain.symbol_changes import SymbolChange
     from tasks.database.connection import Database
     from tasks.market_data.files import FileBars
 
@@ -81,22 +82,27 @@ def from_file(
 
     effective = merged(read_actions(actions)) if actions is not None else ()
     changes = read_symbol_changes(actions) if actions is not None else []
-    wanted = sorted(with_predecessors(symbols, changes)) if symbols else symbols
-    found = load(path, wanted, *dates, asset_class=asset_class, now=_present(now), actions=effective)
+    earlier = with_predecessors(symbols or (), changes)
+    found = load(path, symbols, *dates, asset_class=asset_class, now=_present(now), actions=effective, earlier=earlier)
     frame = timeframe or found.timeframe
     if frame.length < found.timeframe.length:
         raise InputError(f"{path} holds {found.timeframe.name} bars: --timeframe {frame.name} cannot be finer")
     if not found.checked.bars:
         first = found.findings[0]
         raise DataError(f"{path} has no bar that can be true, the first finding: row {first.row} {first.kind}, {first.detail}")
-    series, names = joined_by_changes(found.checked.bars, changes)
+    series, names = joined_by_changes(found.checked.bars, changes, symbols or ())
     instruments = tuple(Instrument.of(bars.symbol, asset_class) for bars in series)
     history, notes = _history(instruments, series, frame, merged(renamed_actions(effective, names)), finer=finer)
-    notes += [f"bars of {old} before it changed its symbol are bars of {new}" for old, new in sorted(names.items())]
+    notes += _change_notes(names)
     warnings = suspected_splits(history) if asset_class is AssetClass.EQUITY else []
     if actions is not None:
         warnings += unread_actions(actions, [instrument.symbol for instrument in instruments])
     return Loaded(history, (*warnings, *_row_warnings(found, str(path)), *_doubts(found, str(path), warnings), *notes))
+
+
+def _change_notes(names: Mapping[str, str]) -> list[str]:
+    """Return one note for each symbol whose bars a run has under another."""
+    return [f"bars of {old} before it changed its symbol are bars of {new}" for old, new in sorted(names.items())]
 
 
 def _present(now: int | None) -> int:
@@ -154,42 +160,80 @@ def from_database(
 ) -> Loaded:
     """Return the stored bars of ``symbols`` with their corporate actions; raise DataError where there are none.
 
-    Where a symbol has only finer bars than ``timeframe``, the coarsest of them are resampled, and with ``finer`` kept; only coarser
-    ones are an InputError.
+    Bars of a share from before it had its symbol are under that. Where a symbol has only finer bars than ``timeframe``, the
+    coarsest of them are resampled, and with ``finer`` kept; only coarser ones are an InputError.
     An instrument the database does not know is one of ``asset_class``. Bars later than ``now`` (UTC microseconds, the
     machine's clock where None) are left out with a warning.
     """
-    from tasks.database.bars import read_actions, read_instruments  # noqa: PLC0415 - psycopg is needed here alone
+    from tasks.database.bars import (  # noqa: PLC0415 - psycopg is needed here alone
+        read_actions,
+        read_instruments,
+        read_symbol_changes,
+    )
 
-    known, present = read_instruments(database, list(symbols)), _present(now)
-    bars, instruments, future = [], [], []
-    for symbol in sorted(symbols):
-        instrument = known.get(symbol, Instrument.of(symbol, asset_class))
-        stored = between(_read(database, symbol, timeframe), instrument, dates)
+    changes = read_symbol_changes(database)
+    wanted = sorted(with_predecessors(symbols, changes))
+    known, present = read_instruments(database, wanted), _present(now)
+    instruments = {symbol: known.get(symbol, Instrument.of(symbol, asset_class)) for symbol in wanted}
+    found, future, warnings = [], [], []
+    for symbol in wanted:
+        read, doubt = _read(database, symbol, timeframe, asked=symbol in symbols)
+        stored = between(structs.replace(read, calendar=instruments[symbol].calendar), instruments[symbol], dates)
         past = int(np.searchsorted(stored.time, present, side="right"))
         future += [f"{symbol} {iso(moment)}" for moment in stored.time[past:].tolist()]
-        one = stored.slice(0, past)
-        if not len(one):
-            raise DataError(f"there are no {timeframe.name} bars of {symbol} in the database: load some with ./pi5 ingest")
-        bars.append(structs.replace(one, calendar=instrument.calendar))
-        instruments.append(instrument)
-    history, notes = _history(tuple(instruments), tuple(bars), timeframe, tuple(read_actions(database, list(symbols))), finer=finer)
-    return Loaded(history, (*([_future_warning(future, "the database")] if future else []), *notes))
+        warnings += doubt
+        found += [stored.slice(0, past)] if past else []
+    alike, notes = _of_one_length(found, instruments, changes, timeframe)
+    series, names = joined_by_changes(alike, changes, symbols)
+    missing = sorted({*symbols} - {bars.symbol for bars in series} - names.keys())
+    if missing:
+        raise DataError(f"there are no {timeframe.name} bars of {missing[0]} in the database: load some with ./pi5 ingest")
+    actions = merged(renamed_actions(read_actions(database, wanted), names))
+    history, more = _history(tuple(instruments[bars.symbol] for bars in series), series, timeframe, actions, finer=finer)
+    told = [_future_warning(future, "the database")] if future else []
+    return Loaded(history, (*told, *warnings, *notes, *more, *_change_notes(names)))
 
 
-def _read(database: Database, symbol: str, timeframe: Timeframe) -> Bars:
-    """Return the stored bars of ``timeframe``, else those of the coarsest finer one; none where nothing is stored."""
+def _of_one_length(
+    series: Sequence[Bars], instruments: Mapping[str, Instrument], changes: Sequence[SymbolChange], timeframe: Timeframe
+) -> tuple[list[Bars], list[str]]:
+    """Return the series, those of one share that differ in length made bars of ``timeframe``, and what to know of them."""
+    shares = {bars.symbol: _share(bars.symbol, changes) for bars in series} if changes else {}
+    uneven = [
+        bars
+        for bars in series
+        if any(bars.timeframe != other.timeframe and other.symbol in shares.get(bars.symbol, ()) for other in series)
+    ]
+    if not uneven:
+        return list(series), []
+    made, notes = made_coarser(uneven, [instruments[bars.symbol] for bars in uneven], timeframe)
+    coarser = {bars.symbol: bars for bars in made}
+    return [one for bars in series if len(one := coarser.get(bars.symbol, bars))], notes
+
+
+def _share(symbol: str, changes: Sequence[SymbolChange]) -> set[str]:
+    """Return every symbol that the share of ``symbol`` has at some time."""
+    return {name for change in concerning([symbol], changes) for name in (change.symbol, change.successor)}
+
+
+def _read(database: Database, symbol: str, timeframe: Timeframe, *, asked: bool) -> tuple[Bars, list[str]]:
+    """Return the stored bars of ``timeframe``, else those of the coarsest finer one; none where nothing is stored.
+
+    Only coarser ones are an InputError for a symbol that was ``asked`` for, for one that a share had before a warning.
+    """
     from tasks.database.bars import last_bar_times, read_bars  # noqa: PLC0415 - psycopg is needed here alone
 
     bars = read_bars(database, symbol, timeframe)
     if len(bars):
-        return bars
+        return bars, []
     stored = [Timeframe.parse(last.timeframe) for last in last_bar_times(database) if last.symbol == symbol]
     finer = [one for one in stored if one.length < timeframe.length]
-    if stored and not finer:
-        names = ", ".join(one.name for one in sorted(stored, key=lambda one: one.length))
+    if finer:
+        return read_bars(database, symbol, max(finer, key=lambda one: one.length)), []
+    names = ", ".join(one.name for one in sorted(stored, key=lambda one: one.length))
+    if stored and asked:
         raise InputError(f"the database holds {names} bars of {symbol}: --timeframe {timeframe.name} cannot be finer")
-    return read_bars(database, symbol, max(finer, key=lambda one: one.length)) if finer else bars
+    return bars, [f"bars of {symbol} before it changed its symbol are {names} ones: left out"] if stored else []
 
 
 def between(bars: Bars, instrument: Instrument, dates: tuple[date | None, date | None]) -> Bars:
@@ -214,10 +258,12 @@ def suspected_splits(history: History) -> list[str]:
 
 def splits_only_stored(history: History, database: Database) -> list[str]:
     """Return one warning for each symbol with a split between its bars that the database has and ``history`` has not."""
-    from tasks.database.bars import read_actions  # noqa: PLC0415 - psycopg is needed here alone
+    from tasks.database.bars import read_actions, read_symbol_changes  # noqa: PLC0415 - psycopg is needed here alone
 
     applied = {(action.symbol, action.ex_date) for action in history.actions if action.action == "split"}
-    stored = [action for action in read_actions(database, [one.symbol for one in history.instruments]) if action.action == "split"]
+    own, changes = [one.symbol for one in history.instruments], read_symbol_changes(database)
+    names = {old: symbol for symbol in own for old in with_predecessors([symbol], changes) if old == symbol or old not in own}
+    stored = [action for action in renamed_actions(read_actions(database, list(names)), names) if action.action == "split"]
     warnings = []
     for instrument, bars in zip(history.instruments, history.bars, strict=True):
         days = session_dates(bars.time[[0, -1]], bars.timeframe, instrument.calendar).astype("datetime64[D]").astype(str)

@@ -21,9 +21,17 @@ from domain.market import DAY, TIMEFRAMES, AssetClass, Instrument, Timeframe
 from domain.new_york import at_local
 from domain.quality import BAD_SYMBOL, FLAGGED, NO_TIME, REPEATED, Quarantined, iso
 from domain.sessions import find_gaps, session_dates
+from domain.symbol_changes import check_changes, concerning
 from tasks import ingest_events, ingest_gaps
 from tasks.database.bars import last_bars, read_bars, upsert_bars
-from tasks.database.reference import read_instruments, save_actions, save_instruments, save_quarantine
+from tasks.database.reference import (
+    read_instruments,
+    read_symbol_changes,
+    save_actions,
+    save_instruments,
+    save_quarantine,
+    save_symbol_changes,
+)
 from tasks.ingest_report import NO_SYMBOL, IngestReport, SymbolReport, first_findings
 from tasks.market_data import open_provider
 from tasks.market_data.files import fetch as fetch_file
@@ -32,6 +40,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from domain.market import Bars, CorporateAction
+    from domain.symbol_changes import SymbolChange
     from tasks.database.connection import Database
     from tasks.market_data.provider import Fetched, Provider
 
@@ -78,6 +87,7 @@ class Checked:
     repeated: int
     actions: tuple[CorporateAction, ...]
     examples: dict[str, list[str]]
+    changes: tuple[SymbolChange, ...] = ()
 
 
 def ingest(database: Database, request: Request, *, now: int | None = None, provider: Provider | None = None) -> IngestReport:
@@ -122,11 +132,14 @@ def ingest_shipped(database: Database, folder: Path, *, now: int | None = None) 
 
 
 def fetch_file_rows(database: Database, request: Request) -> Fetched:
-    """Return the rows of the request's file, of the instruments the database knows or those of its asset class."""
+    """Return the rows of the request's file, of the instruments the database knows or those of its asset class.
+
+    Raises DataError for changes of symbols that cannot be beside those that are stored.
+    """
     if request.path is None:
         raise InputError("the request names no file")
     known = read_instruments(database)
-    return fetch_file(
+    fetched = fetch_file(
         request.path,
         request.symbols,
         request.start,
@@ -136,6 +149,10 @@ def fetch_file_rows(database: Database, request: Request) -> Fetched:
         timeframe=request.timeframe,
         actions=request.actions,
     )
+    if fetched.changes:
+        standing = {change.symbol: change for change in (*read_symbol_changes(database), *fetched.changes)}
+        check_changes(list(standing.values()), f"{request.actions}, with what is stored,")
+    return fetched
 
 
 def fetch_symbol(database: Database, request: Request, symbol: str, now: int, provider: Provider | None = None) -> Fetched:
@@ -173,6 +190,7 @@ def check(fetched: Fetched, now: int) -> list[Checked]:
                 repeated=sum(finding.kind == REPEATED for finding in mine),
                 actions=tuple(action for action in fetched.actions if action.symbol == symbol),
                 examples=first_findings(mine),
+                changes=tuple(concerning([symbol], fetched.changes)),
             )
         )
     refused = fetched.rows.refused
@@ -204,6 +222,7 @@ def store(database: Database, checked: Checked) -> SymbolReport:
         return replace(outcome, error=f"none of {checked.found} rows can be true: see the quarantine")
     save_instruments(database, [instrument])
     save_actions(database, checked.actions, checked.source)
+    save_symbol_changes(database, checked.changes, checked.source)
     count = upsert_bars(database, [checked.bars], checked.source)
     stored = read_bars(database, instrument.symbol, timeframe).time
     gaps = find_gaps(stored, timeframe, instrument.calendar)

@@ -21,10 +21,12 @@ from tasks.database.reference import (
     read_gaps,
     read_instruments,
     read_quarantine,
+    read_symbol_changes,
     save_actions,
     save_gaps,
     save_instruments,
     save_quarantine,
+    save_symbol_changes,
 )
 from tasks.database.values import EPOCH, microseconds, moment
 
@@ -48,10 +50,12 @@ __all__ = [
     "read_gaps",
     "read_instruments",
     "read_quarantine",
+    "read_symbol_changes",
     "save_actions",
     "save_gaps",
     "save_instruments",
     "save_quarantine",
+    "save_symbol_changes",
     "upsert_bars",
 ]
 

@@ -9,6 +9,7 @@ from psycopg.rows import dict_row
 
 from domain.errors import InputError
 from domain.market import AssetClass, CorporateAction, Instrument
+from domain.symbol_changes import SymbolChange
 from tasks.database.values import moment, number, plain, storable
 
 if TYPE_CHECKING:
@@ -26,6 +27,11 @@ ON CONFLICT (symbol) DO UPDATE SET asset_class = excluded.asset_class, calendar 
 _PUT_ACTION: Final = """
 INSERT INTO corporate_actions (symbol, ex_date, action, value, pay_date, source) VALUES (%s, %s, %s, %s, %s, %s)
 ON CONFLICT (symbol, ex_date, action) DO UPDATE SET value = excluded.value, pay_date = excluded.pay_date,
+    source = excluded.source"""
+# A symbol changes once: a row read again, or its correction, takes the place of the first.
+_PUT_CHANGE: Final = """
+INSERT INTO corporate_actions (symbol, ex_date, action, value, successor, source) VALUES (%s, %s, 'symbol_change', 1, %s, %s)
+ON CONFLICT (symbol) WHERE action = 'symbol_change' DO UPDATE SET ex_date = excluded.ex_date, successor = excluded.successor,
     source = excluded.source"""
 _PUT_QUARANTINE: Final = """
 INSERT INTO quarantine (source, symbol, timeframe, time, "row", kind, detail, raw)
@@ -83,10 +89,10 @@ def save_actions(database: Database, actions: Iterable[CorporateAction], source:
 
 
 def read_actions(database: Database, symbols: Sequence[str]) -> list[CorporateAction]:
-    """Return the corporate actions of ``symbols`` by ex-date, symbol and kind."""
+    """Return the corporate actions of ``symbols`` by ex-date, symbol and kind; ``read_symbol_changes`` has their changes."""
     query = (
-        "SELECT symbol, ex_date, action, value::float8, pay_date FROM corporate_actions WHERE symbol = ANY(%s) "
-        "ORDER BY ex_date, symbol, action"
+        "SELECT symbol, ex_date, action, value::float8, pay_date FROM corporate_actions "
+        "WHERE symbol = ANY(%s) AND action <> 'symbol_change' ORDER BY ex_date, symbol, action"
     )
     with database.connect() as connection:
         rows = connection.execute(query, (list(symbols),)).fetchall()
@@ -94,6 +100,19 @@ def read_actions(database: Database, symbols: Sequence[str]) -> list[CorporateAc
         CorporateAction(symbol, ex_date.isoformat(), action, value, pay_date.isoformat() if pay_date else None)
         for symbol, ex_date, action, value, pay_date in rows
     ]
+
+
+def save_symbol_changes(database: Database, changes: Iterable[SymbolChange], source: str) -> None:
+    """Store or replace changes of symbols by the old symbol."""
+    _execute(database, _PUT_CHANGE, [(change.symbol, change.ex_date, change.successor, source) for change in changes])
+
+
+def read_symbol_changes(database: Database) -> list[SymbolChange]:
+    """Return all changes of symbols by ex-date and old symbol."""
+    query = "SELECT ex_date, symbol, successor FROM corporate_actions WHERE action = 'symbol_change' ORDER BY ex_date, symbol"
+    with database.connect() as connection:
+        rows = connection.execute(query).fetchall()
+    return [SymbolChange(ex_date.isoformat(), symbol, successor) for ex_date, symbol, successor in rows]
 
 
 def save_quarantine(database: Database, rows: Iterable[Mapping[str, Any]]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 from dataclasses import dataclass
 from datetime import date
-from itertools import pairwise
 from math import isfinite
 from typing import TYPE_CHECKING, Final
 
@@ -16,7 +15,7 @@ from domain.examination import examine
 from domain.market import DAY, HOUR, TIMEFRAMES, AssetClass, CorporateAction, Instrument, parse_symbol
 from domain.quality import NO_TIME
 from domain.sessions import session_dates, within
-from domain.symbol_changes import SymbolChange
+from domain.symbol_changes import SymbolChange, check_changes, concerning
 from tasks.market_data.input_files import check_is_file
 from tasks.market_data.provider import Fetched
 from tasks.market_data.tables import check_header, read_rows
@@ -72,15 +71,26 @@ def load(
     zone: str | None = None,
     now: int | None = None,
     actions: Sequence[CorporateAction] = (),
+    earlier: Collection[str] = (),
 ) -> FileBars:
     """Read, filter and check the bars of a file.
 
-    ``symbols`` None takes all. ``start`` and ``end`` are session dates, both included. An instrument not in ``instruments``
-    is one of ``asset_class``. ``timeframe`` None infers it. ``zone`` declares what times without an offset mean. ``now``
-    (UTC microseconds) makes later bars findings; declared splits among ``actions`` are none. Raises DataError for a file that
-    cannot be used or has nothing asked for.
+    ``symbols`` None takes all; those of ``earlier``, which may be missing, come with them. ``start`` and ``end`` are session
+    dates, both included. An instrument not in ``instruments`` is one of ``asset_class``. ``timeframe`` None infers it. ``zone``
+    declares what times without an offset mean. ``now`` (UTC microseconds) makes later bars findings; declared splits among
+    ``actions`` are none. Raises DataError for a file that cannot be used or has nothing asked for.
     """
-    fetched = fetch(path, symbols, start, end, asset_class=asset_class, instruments=instruments, timeframe=timeframe, zone=zone)
+    fetched = fetch(
+        path,
+        symbols,
+        start,
+        end,
+        asset_class=asset_class,
+        instruments=instruments,
+        timeframe=timeframe,
+        zone=zone,
+        earlier=earlier,
+    )
     known = {instrument.symbol: instrument for instrument in fetched.instruments}
     checked, findings = examine(fetched.rows, fetched.timeframe, known, now, actions)
     return FileBars(fetched.timeframe, checked, tuple(findings))
@@ -97,20 +107,23 @@ def fetch(
     timeframe: Timeframe | None = None,
     zone: str | None = None,
     actions: Path | None = None,
+    earlier: Collection[str] = (),
 ) -> Fetched:
-    """Return the rows of a file in arrival order, unchecked, with the splits and dividends of the file ``actions``.
+    """Return the rows of a file in arrival order, unchecked, with what the file ``actions`` has of their symbols.
 
     The other arguments and errors are those of ``load``.
     """
-    rows = read_rows(path, symbols, zone)
+    rows = read_rows(path, symbols, zone, earlier)
     known = {symbol: (instruments or {}).get(symbol) or Instrument.of(symbol, asset_class) for symbol in rows.symbols}
     frame = timeframe or infer_timeframe(rows, str(path))
     rows = _between(rows, frame, known, start, end)
     if len(rows) == 0:
         raise DataError(f"{path} has no bars from {start or 'its start'} to {end or 'its end'}: ask for other dates")
     present = [known[rows.symbols[code]] for code in np.unique(rows.code)]
-    events = read_actions(actions, [instrument.symbol for instrument in present]) if actions is not None else []
-    return Fetched(rows, frame, tuple(present), tuple(events), f"file:{path.name}")
+    there = [instrument.symbol for instrument in present]
+    events = read_actions(actions, there) if actions is not None else []
+    changes = concerning(there, read_symbol_changes(actions)) if actions is not None else []
+    return Fetched(rows, frame, tuple(present), tuple(events), f"file:{path.name}", tuple(changes))
 
 
 def infer_timeframe(rows: Rows, source: str) -> Timeframe:
@@ -153,9 +166,7 @@ def read_symbol_changes(path: Path) -> list[SymbolChange]:
             changes.append(SymbolChange(ex_date, parse_symbol(row["symbol"]), parse_symbol(row["value"])))
         except (ValueError, InputError) as error:
             raise DataError(f"{path} line {line}: {error}") from error
-    twice = [one.symbol for one, two in pairwise(sorted(changes, key=lambda change: change.symbol)) if one.symbol == two.symbol]
-    if twice:
-        raise DataError(f"{path} changes the symbol {', '.join(twice)} more than once: keep the true row")
+    check_changes(changes, str(path))
     return sorted(changes)
 
 

@@ -10,17 +10,22 @@ if TYPE_CHECKING:
 
     from domain.market import CorporateAction, Instrument, Timeframe
     from domain.quality import Rows
+    from domain.symbol_changes import SymbolChange
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """Rows as they arrived, prices raw, and the corporate actions that came with them; ``source`` names where from."""
+    """Rows as they arrived, prices raw, and the corporate actions and changes of symbols that came with them.
+
+    ``source`` names where from.
+    """
 
     rows: Rows
     timeframe: Timeframe
     instruments: tuple[Instrument, ...]
     actions: tuple[CorporateAction, ...]
     source: str
+    changes: tuple[SymbolChange, ...] = ()
 
 
 class Provider(Protocol):

@@ -37,12 +37,12 @@ _LONGEST_HEADER: Final = 1 << 16
 _LONGEST_TEXT: Final = 40  # of what stands for a symbol and can be none
 
 
-def read_rows(path: Path, symbols: Collection[str] | None = None, zone: str | None = None) -> Rows:
+def read_rows(path: Path, symbols: Collection[str] | None = None, zone: str | None = None, earlier: Collection[str] = ()) -> Rows:
     """Return the rows of a CSV or Parquet file in arrival order, of the given symbols or all.
 
-    Columns other than those of ``COLUMNS`` are ignored. ``zone`` declares what times without an offset mean. Rows whose symbol
-    can be none are ``refused``, whichever symbols are asked for: nobody knows whose they are. Raises DataError where the file
-    cannot be used, InputError for an unknown zone.
+    With the rows of ``symbols`` come those of ``earlier``, which may be missing. Columns other than those of ``COLUMNS`` are
+    ignored. ``zone`` declares what times without an offset mean. Rows whose symbol can be none are ``refused``, whichever symbols
+    are asked for: nobody knows whose they are. Raises DataError where the file cannot be used, InputError for an unknown zone.
     """
     declared = parse_zone(zone)
     table = _read_table(path)
@@ -54,7 +54,7 @@ def read_rows(path: Path, symbols: Collection[str] | None = None, zone: str | No
     rows = Rows(names, code, from_arrow(table.column("time"), declared, str(path)), open_, high, low, close, volume)
     if reasons:
         rows = _without_refused(rows, texts, reasons)
-    return rows if symbols is None else _of_symbols(rows, symbols, path)
+    return rows if symbols is None else _of_symbols(rows, symbols, path, earlier)
 
 
 def read_row_ids(path: Path) -> list[int | str | None] | None:
@@ -216,10 +216,10 @@ def _number(column: pa.ChunkedArray, name: str, path: Path) -> NDArray[np.float6
     return floats(column)
 
 
-def _of_symbols(rows: Rows, symbols: Collection[str], path: Path) -> Rows:
-    """Return the rows of ``symbols``; raise DataError for one that the file does not have."""
+def _of_symbols(rows: Rows, symbols: Collection[str], path: Path, earlier: Collection[str]) -> Rows:
+    """Return the rows of ``symbols`` and ``earlier``; raise DataError for one of ``symbols`` that the file does not have."""
     for symbol in symbols:
         if symbol not in rows.symbols:
             shown = ", ".join(rows.symbols[:20])
             raise DataError(f"{path} has no bars of {symbol!r}: {nearest(symbol, rows.symbols)}it has {shown}")
-    return rows.take(np.isin(rows.code, [rows.symbols.index(symbol) for symbol in symbols]))
+    return rows.take(np.isin(rows.code, [code for code, symbol in enumerate(rows.symbols) if symbol in {*symbols, *earlier}]))

@@ -9,7 +9,7 @@ from histories import market
 
 from domain.errors import DataError
 from domain.market import CorporateAction
-from domain.symbol_changes import SymbolChange, joined_by_changes, renamed_actions, with_predecessors
+from domain.symbol_changes import SymbolChange, concerning, joined_by_changes, renamed_actions, with_predecessors
 from tasks.backtest import BacktestRequest, run_backtest
 from tasks.market_data.files import read_symbol_changes
 
@@ -42,6 +42,30 @@ def test_a_symbol_whose_successor_has_no_bars_keeps_its_name() -> None:
     assert ([bars.symbol for bars in series], names) == (["AAA"], {})
 
 
+def test_a_symbol_without_bars_between_two_others_is_passed_over() -> None:
+    """AAA was BBB for two days of which nothing is known, then CCC; a change that came before AAA's leads nowhere."""
+    (joined,), names = joined_by_changes([FIRST, THIRD], [TO_B, TO_C])
+    assert (joined.symbol, joined.open.tolist()) == ("CCC", [10.0, 11.0, 14.0, 15.0])
+    assert names == {"AAA": "CCC", "BBB": "CCC"}
+    before = SymbolChange("2021-03-01", "BBB", "CCC")
+    assert [bars.symbol for bars in joined_by_changes([FIRST, THIRD], [TO_B, before])[0]] == ["AAA", "CCC"]
+
+
+def test_bars_end_under_the_wanted_symbol_where_that_has_none_yet() -> None:
+    """A run up to Tuesday of what is BBB from Wednesday on; bars of another share alone are none."""
+    (joined,), names = joined_by_changes([FIRST], [TO_B], ["BBB"])
+    assert (joined.symbol, joined.open.tolist(), names) == ("BBB", [10.0, 11.0], {"AAA": "BBB"})
+    assert joined_by_changes([market("AAA", [1.0], days=[4])], [TO_B], ["BBB"])[0] == []
+
+
+def test_changes_of_a_share_are_all_that_it_ever_had() -> None:
+    """From any of its symbols, and no other's."""
+    other = SymbolChange("2021-03-04", "XXX", "YYY")
+    assert concerning(["BBB"], [TO_B, other, TO_C]) == [TO_B, TO_C]
+    assert concerning(["AAA"], [TO_B, other, TO_C]) == [TO_B, TO_C]
+    assert concerning(["ZZZ"], [TO_B, other, TO_C]) == []
+
+
 def test_predecessors_are_read_and_actions_renamed() -> None:
     """Who asks for the last symbol gets the bars and the splits of those before."""
     assert with_predecessors(["CCC"], [TO_B, TO_C]) == {"AAA", "BBB", "CCC"}
@@ -72,10 +96,12 @@ PRICES = [("AAA", 1, 10.0), ("AAA", 2, 11.0), ("BBB", 3, 12.0), ("BBB", 4, 13.0)
         "AAA,2021-02-30,symbol_change,BBB",
         "AAA,2021-03-03,symbol_change,B B",
         "AAA,2021-03-03,symbol_change,BBB\nAAA,2021-03-04,symbol_change,CCC",
+        "AAA,2021-03-03,symbol_change,BBB\nBBB,2021-03-04,symbol_change,CCC\nCCC,2021-03-05,symbol_change,BBB",
+        "AAA,2021-03-03,symbol_change,AAA",
     ],
 )
 def test_a_change_that_cannot_be_is_refused(tmp_path: Path, rows: str) -> None:
-    """No such day, no such symbol, or two successors."""
+    """No such day, no such symbol, two successors, or a way back."""
     path = tmp_path / "actions.csv"
     path.write_text(f"symbol,ex_date,action,value\n{rows}\n")
     with pytest.raises(DataError):

@@ -8,8 +8,9 @@ import pytest
 from histories import DAILY, market
 
 from domain.market import AssetClass, CorporateAction, Instrument
+from domain.symbol_changes import SymbolChange
 from tasks.adjusted_prices import adjusted_prices
-from tasks.database.bars import save_actions, save_instruments, upsert_bars
+from tasks.database.bars import save_actions, save_instruments, save_symbol_changes, upsert_bars
 
 if TYPE_CHECKING:
     from tasks.database.connection import Database
@@ -30,3 +31,13 @@ def test_prices_know_the_calendar_of_their_instrument(embedded_database: Databas
     save_instruments(embedded_database, [Instrument.of("ADJ-USD", AssetClass.CRYPTO)])
     bars = adjusted_prices(embedded_database, "ADJ-USD", DAILY)
     assert (len(bars), bars.calendar) == (0, "24/7")
+
+
+def test_prices_go_on_through_a_change_of_symbol(embedded_database: Database) -> None:
+    """The split was declared under the old symbol; who asks for that gets its own bars."""
+    upsert_bars(embedded_database, [market("OLDP", [98, 49, 7]), market("NEWP", [6, 6, 48, 47])], "test")
+    save_actions(embedded_database, [CorporateAction("OLDP", "2021-03-02", "split", 2.0)], "test")
+    save_symbol_changes(embedded_database, [SymbolChange("2021-03-03", "OLDP", "NEWP")], "test")
+    found = adjusted_prices(embedded_database, "NEWP", DAILY)
+    assert (found.symbol, found.close.tolist()) == ("NEWP", [49.0, 49.0, 48.0, 47.0])
+    assert adjusted_prices(embedded_database, "OLDP", DAILY).close.tolist() == [49.0, 49.0, 7.0]

@@ -17,7 +17,8 @@ import pytest
 from domain.errors import DataError, InputError
 from domain.market import AssetClass
 from domain.quality import IMPROBABLE, NO_TIME
-from tasks.market_data.files import load, read_actions, read_file, unread_actions
+from domain.symbol_changes import SymbolChange
+from tasks.market_data.files import fetch, load, read_actions, read_file, unread_actions
 from tasks.market_data.tables import read_rows
 
 SHARED = Path(os.environ.get("PI5_SHARED", Path(__file__).parents[3] / "shared"))
@@ -313,6 +314,15 @@ def test_actions_are_splits_and_dividends_by_symbol_and_date(tmp_path: Path) -> 
     (note,) = unread_actions(path)
     assert "line 5" in note
     assert "ticker_history" in note
+
+
+def test_changes_of_symbols_come_with_the_bars_of_their_share_alone(tmp_path: Path) -> None:
+    """SPY's whole chain, of which the file has bars of one symbol."""
+    path = tmp_path / "actions.csv"
+    rows = "SPZ,2020-02-03,symbol_change,SPX\nSPY,2019-02-04,symbol_change,SPZ\nQQQ,2019-02-04,symbol_change,QQQQ\n"
+    path.write_text("symbol,ex_date,action,value\n" + rows)
+    found = fetch(csv_file(tmp_path, THREE_DAYS), ["SPY"], actions=path).changes
+    assert found == (SymbolChange("2019-02-04", "SPY", "SPZ"), SymbolChange("2020-02-03", "SPZ", "SPX"))
 
 
 @pytest.mark.parametrize(

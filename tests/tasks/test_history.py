@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -11,10 +12,12 @@ from histories import DAILY, HOURLY, MONDAY, history, market
 
 from domain.errors import DataError, InputError
 from domain.ledger import dataset_id
-from domain.market import DAY, AssetClass, CorporateAction, Instrument
+from domain.market import DAY, HOUR, MINUTE, AssetClass, CorporateAction, Instrument
+from domain.symbol_changes import SymbolChange
 from tasks.backtest import BacktestRequest, run_backtest
-from tasks.database.bars import save_actions, save_instruments, upsert_bars
+from tasks.database.bars import read_symbol_changes, save_actions, save_instruments, save_symbol_changes, upsert_bars
 from tasks.history import between, from_database, from_file, splits_only_stored, suspected_splits
+from tasks.ingest import Request, ingest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -208,6 +211,114 @@ def test_actions_without_bars_are_refused(tmp_path: Path, embedded_database: Dat
     for database in (None, embedded_database):
         with pytest.raises(InputError, match="--actions goes with --bars"):
             run_backtest(request, database=database)
+
+
+# Changes of symbols
+
+TO_C = "{0}A,2021-03-03,symbol_change,{0}B,\n{0}B,2021-03-05,symbol_change,{0}C,"
+
+
+def chain(name: str) -> list[Bars]:
+    """Return bars of a share that was NAMEA to Tuesday, NAMEB to Thursday, then NAMEC, with strangers' beside them."""
+    opening = MONDAY + 5 * HOUR  # midnight in New York, by which the database has its daily bars
+    return [
+        market(f"{name}A", [20.0, 11.0, 99.0, 98.0], start=opening),
+        market(f"{name}B", [5.0, 6.0, 12.0, 13.5, 97.0], start=opening),
+        market(f"{name}C", [1.0, 14.0, 15.0, 13.0, 16.0], days=[0, 4, 7, 8, 9], start=opening),
+    ]
+
+
+def test_stored_bars_of_a_chain_of_changes_give_the_back_test_of_the_file(tmp_path: Path, embedded_database: Database) -> None:
+    """Splits and dividends of each symbol, one of them declared under two: the same history, fills, equity and document."""
+    rows = (
+        TO_C.format("CH"),
+        "CHA,2021-03-02,split,2,",
+        "CHB,2021-03-04,dividend,0.25,2021-03-08",
+        "CHC,2021-03-04,dividend,0.25,2021-03-08",
+        "CHC,2021-03-08,dividend,0.125,",
+    )
+    bars, actions = bars_file(tmp_path, *chain("CH")), actions_file(tmp_path, *rows)
+    ingest(embedded_database, Request(path=bars, actions=actions))
+    request = BacktestRequest(("buy_and_hold",), symbols=("CHC",), timeframe="1d")
+    stored = run_backtest(request, database=embedded_database)
+    filed = run_backtest(replace(request, bars=bars, actions=actions), database=embedded_database)
+    joined, expected = from_database(embedded_database, ["CHC"], DAILY), from_file(bars, ["CHC"], DAILY, actions=actions)
+    assert joined.history.bars[0].open.tolist() == [20, 11, 12, 13.5, 14, 15, 13, 16]
+    assert sorted(joined.history.actions, key=repr) == sorted(expected.history.actions, key=repr)
+    assert (stored.document["bars"], stored.document["assumptions"]["corporate_actions"]) == (8, 3)
+    for key in ("ledger_sha256", "equity_sha256", "dataset_id"):
+        assert stored.document[key] == filed.document[key]
+    told = [f"bars of {old} before it changed its symbol are bars of CHC" for old in ("CHA", "CHB")]
+    assert [warning for warning in stored.document["warnings"] if "changed its symbol" in warning] == told
+    assert set(stored.document["warnings"]) <= set(filed.document["warnings"])
+    for result in (stored, filed):
+        del result.document["warnings"]
+    assert stored.document == filed.document
+
+
+def test_who_asks_for_an_old_symbol_gets_its_own_bars_alone(embedded_database: Database) -> None:
+    """Nothing is joined to the symbol before a change."""
+    upsert_bars(embedded_database, chain("OL"), "test")
+    save_symbol_changes(embedded_database, [SymbolChange("2021-03-03", "OLA", "OLB")], "test")
+    loaded = from_database(embedded_database, ["OLA"], DAILY)
+    assert ([len(bars) for bars in loaded.history.bars], loaded.warnings) == ([4], ())
+
+
+def test_a_change_whose_predecessor_has_no_bars_leaves_the_successor_as_it_is(tmp_path: Path, embedded_database: Database) -> None:
+    """In a file and in the database: all the bars there are, and no word."""
+    bars, actions = bars_file(tmp_path, market("NPB", UNEQUAL)), actions_file(tmp_path, "NPA,2021-03-03,symbol_change,NPB,")
+    ingest(embedded_database, Request(path=bars, actions=actions))
+    assert [change.symbol for change in read_symbol_changes(embedded_database) if change.successor == "NPB"] == ["NPA"]
+    for loaded in (from_file(bars, ["NPB"], DAILY, actions=actions), from_database(embedded_database, ["NPB"], DAILY)):
+        assert loaded.history.bars[0].open.tolist() == UNEQUAL
+        assert loaded.warnings == ()
+
+
+def test_bars_of_a_predecessor_alone_are_those_of_the_symbol_asked_for(tmp_path: Path, embedded_database: Database) -> None:
+    """Tuesday alone, before both changes: the bars are there, under the symbol that the share has now."""
+    bars, actions = bars_file(tmp_path, *chain("PR")), actions_file(tmp_path, TO_C.format("PR"))
+    ingest(embedded_database, Request(path=bars, actions=actions))
+    dates = (date(2021, 3, 2), date(2021, 3, 2))
+    filed = from_file(bars, ["PRC"], DAILY, dates, actions=actions)
+    stored = from_database(embedded_database, ["PRC"], DAILY, dates)
+    assert (stored.history.bars[0].symbol, stored.history.bars[0].open.tolist()) == ("PRC", [11.0])
+    assert dataset_id(stored.history) == dataset_id(filed.history)
+    with pytest.raises(DataError, match="no 1d bars of PRC in the database"):
+        from_database(embedded_database, ["PRC"], DAILY, (date(2022, 1, 1), None))
+
+
+def test_finer_bars_of_a_predecessor_are_made_as_long_as_those_of_its_successor(embedded_database: Database) -> None:
+    """Seven hours of Monday and of Tuesday under the old symbol, days under the new one: one series of days."""
+    hours = [
+        market("FIA", [10.0 + day, *[11.0 + day] * 6], timeframe=HOURLY, start=MONDAY + day * DAY + 14 * HOUR + 30 * MINUTE)
+        for day in (0, 1)
+    ]
+    upsert_bars(embedded_database, [*hours, market("FIB", [1.0, 2.0, 12.0, 13.0])], "test")
+    save_symbol_changes(embedded_database, [SymbolChange("2021-03-03", "FIA", "FIB")], "test")
+    (joined,) = from_database(embedded_database, ["FIB"], DAILY).history.bars
+    assert (joined.timeframe, joined.open.tolist(), joined.close.tolist()) == (DAILY, [10, 11, 12, 13], [11, 12, 12, 13])
+
+
+def test_coarser_bars_of_a_predecessor_are_left_out_and_told(embedded_database: Database) -> None:
+    """Days cannot become hours; asked for by its own symbol it is refused as before."""
+    hours = market("COB", [10.0] * 5, timeframe=HOURLY, start=MONDAY + 2 * DAY + 15 * HOUR)
+    upsert_bars(embedded_database, [market("COA", [9.0, 9.5]), hours], "test")
+    save_symbol_changes(embedded_database, [SymbolChange("2021-03-03", "COA", "COB")], "test")
+    loaded = from_database(embedded_database, ["COB"], HOURLY)
+    assert loaded.history.bars[0].time.tolist() == hours.time.tolist()
+    assert loaded.warnings == ("bars of COA before it changed its symbol are 1d ones: left out",)
+    with pytest.raises(InputError, match="holds 1d bars of COA"):
+        from_database(embedded_database, ["COA"], HOURLY)
+
+
+def test_a_split_stored_under_an_old_symbol_is_told_of_a_file_that_has_the_new_one(embedded_database: Database) -> None:
+    """A vendor's file has the whole series under the last symbol; nothing is told twice where both are traded."""
+    save_actions(embedded_database, [CorporateAction("SOA", "2021-03-04", "split", 1.25)], "test")
+    save_symbol_changes(embedded_database, [SymbolChange("2021-03-05", "SOA", "SOB")], "test")
+    (told,) = splits_only_stored(history(after(1.25, "SOB")), embedded_database)
+    assert told.startswith("SOB has a split in the database that --bars does not take: 1.25 on 2021-03-04")
+    (told,) = splits_only_stored(history(after(1.25, "SOA"), market("SOB", UNEQUAL)), embedded_database)
+    assert told.startswith("SOA has a split")
 
 
 # Asset class and dates

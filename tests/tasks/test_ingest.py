@@ -15,8 +15,9 @@ from domain.errors import DataError, InputError, ProviderError
 from domain.market import TIMEFRAMES, AssetClass, CorporateAction, Instrument, Timeframe
 from domain.quality import Rows
 from domain.sessions import expected_bars
+from domain.symbol_changes import SymbolChange
 from tasks.database.bars import last_bars, read_bars
-from tasks.database.reference import read_actions, read_gaps, read_instruments, read_quarantine
+from tasks.database.reference import read_actions, read_gaps, read_instruments, read_quarantine, read_symbol_changes
 from tasks.ingest import Request, ingest, ingest_shipped
 from tasks.market_data.provider import Fetched
 
@@ -307,6 +308,58 @@ def test_extreme_bar_is_stored_and_named_and_a_mistaken_unit_is_quarantined(data
     stored = read_bars(database, "UNIT", DAILY)
     assert (len(stored), stored.low.min()) == (len(times) - 3, 60.0)
     assert [row["raw"]["close"] for row in read_quarantine(database, "UNIT")] == [10200.0, 10100.0, 10000.0]
+
+
+# Changes of symbols
+
+TWO_DAYS = "2020-01-02,{0},10,12,9,11,1\n2020-01-03,{0},10,12,9,11,2\n"
+
+
+def write_actions(folder: Path, *rows: str) -> Path:
+    """Write a file of corporate actions."""
+    path = folder / "actions.csv"
+    path.write_text("\n".join(["symbol,ex_date,action,value", *rows]) + "\n")
+    return path
+
+
+def changes_of(database: Database, *symbols: str) -> list[SymbolChange]:
+    """Return the stored changes of these symbols."""
+    return [change for change in read_symbol_changes(database) if change.symbol in symbols]
+
+
+def test_changes_of_symbols_are_stored_with_the_bars_of_the_share_and_a_second_time_changes_nothing(
+    database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, database_url: str
+) -> None:
+    """The whole chain of a share of which the file has one symbol, of no other; a correction takes the place of the first."""
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    rows = ("SCB,2020-03-02,symbol_change,SCC", "SCA,2020-02-03,symbol_change,SCB", "SCX,2020-02-03,symbol_change,SCY")
+    wanted = Request(path=write(tmp_path, TWO_DAYS.format("SCA")), actions=write_actions(tmp_path, *rows, "SCA,2020-01-03,split,2"))
+    expected = [SymbolChange("2020-02-03", "SCA", "SCB"), SymbolChange("2020-03-02", "SCB", "SCC")]
+    for _ in range(2):
+        ingest(database, wanted, now=NOW)
+        assert changes_of(database, "SCA", "SCB", "SCC", "SCX") == expected
+    assert [action.action for action in read_actions(database, ["SCA"])] == ["split"]
+    actions = write_actions(tmp_path, "SCA,2020-02-04,symbol_change,SCD")
+    assert main(["ingest", "--file", str(wanted.path), "--actions", str(actions)]) == 0
+    capsys.readouterr()
+    assert changes_of(database, "SCA") == [SymbolChange("2020-02-04", "SCA", "SCD")]
+
+
+def test_changes_that_cannot_be_beside_those_stored_are_refused_before_anything_is_stored(
+    database: Database, tmp_path: Path
+) -> None:
+    """A way back to the old symbol, in two files; two successors, in one."""
+    path = write(tmp_path, TWO_DAYS.format("SDA") + TWO_DAYS.format("SDB"))
+    actions = write_actions(tmp_path, "SDA,2020-02-03,symbol_change,SDB")
+    ingest(database, Request(path=path, symbols=("SDA",), actions=actions), now=NOW)
+    back = write_actions(tmp_path, "SDB,2020-04-01,symbol_change,SDA")
+    with pytest.raises(DataError, match=r"actions\.csv, with what is stored, changes symbols in a circle, SDA to SDB to SDA"):
+        ingest(database, Request(path=path, symbols=("SDB",), actions=back), now=NOW)
+    twice = write_actions(tmp_path, "SDB,2020-04-01,symbol_change,SDC", "SDB,2020-04-02,symbol_change,SDE")
+    with pytest.raises(DataError, match="changes the symbol SDB more than once"):
+        ingest(database, Request(path=path, symbols=("SDB",), actions=twice), now=NOW)
+    assert len(read_bars(database, "SDB", DAILY)) == 0
+    assert changes_of(database, "SDA", "SDB") == [SymbolChange("2020-02-03", "SDA", "SDB")]
 
 
 def test_request_for_nothing_is_refused(database: Database) -> None:

@@ -441,3 +441,24 @@ def test_stopped_session_on_stored_bars_goes_on_over_splits_and_dividends(databa
     assert stopped.state == "stopped"
     ended = trade(plan(path, database), database)
     assert (ended.ledger_sha256, ended.equity_sha256) == (expected["ledger_sha256"], expected["equity_sha256"])
+
+
+def test_stopped_session_on_stored_bars_goes_on_over_a_change_of_symbol(database: Database, tmp_path: Path) -> None:
+    """It trades under the new symbol from the start, stops before the change, and ends as the back-test of the files does."""
+    bars, actions = sessions.write_bars(tmp_path / "bars.csv", 60, ("IBM",)), tmp_path / "actions.csv"
+    header, *rows = bars.read_text().splitlines()
+    changed = [row if number < 40 else row.replace(",IBM,", ",NEWIBM,") for number, row in enumerate(rows)]
+    bars.write_text("\n".join([header, *changed]) + "\n")
+    actions.write_text(f"symbol,ex_date,action,value\nIBM,{changed[40][:10]},symbol_change,NEWIBM\n")
+    ingest(database, Request(path=bars, actions=actions))
+    path = tmp_path / "config.yaml"
+    strategy = "{name: rsi_mean_reversion, symbols: [NEWIBM], parameters: {period: 5, low: 45, high: 55}}"
+    path.write_text(f"session: {{feed: replay, speed: max}}\nstrategies:\n  - {strategy}\n", "utf-8")
+    request = session_request(load_settings(path, {}), "replay", Wishes())
+    expected = run_backtest(replace(request, bars=bars, actions=actions)).document
+    assert expected["trades"] > 2
+    stopped = run_with_commands(database, plan(path, database), {35: Stop("before the change")})
+    assert stopped.state == "stopped"
+    ended = trade(plan(path, database), database)
+    assert (ended.state, ended.instants) == ("finished", 60)
+    assert (ended.ledger_sha256, ended.equity_sha256) == (expected["ledger_sha256"], expected["equity_sha256"])

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from domain.errors import DataError, InputError
 from domain.market import DAY, MINUTE, AssetClass, Bars, CorporateAction, Instrument, Timeframe
+from domain.symbol_changes import SymbolChange
 from tasks.database import bars, reference
 
 if TYPE_CHECKING:
@@ -188,6 +189,17 @@ def test_instruments_and_actions_come_back_equal(database: Database) -> None:
     for _ in range(2):
         reference.save_actions(database, actions, "test")
     assert reference.read_actions(database, ["KO"]) == actions
+
+
+def test_changes_of_symbols_come_back_equal_and_are_no_actions(database: Database) -> None:
+    """By date and old symbol; a later one of the same symbol replaces the first."""
+    changes = [SymbolChange("2012-08-13", "KOB", "KOC"), SymbolChange("2012-08-13", "KOA", "KOB")]
+    for _ in range(2):
+        reference.save_symbol_changes(database, changes, "test")
+    assert reference.read_symbol_changes(database) == sorted(changes)
+    assert reference.read_actions(database, ["KOA", "KOB"]) == []
+    reference.save_symbol_changes(database, [SymbolChange("2012-08-14", "KOA", "KOX")], "test")
+    assert reference.read_symbol_changes(database) == [changes[0], SymbolChange("2012-08-14", "KOA", "KOX")]
 
 
 def test_refused_rows_are_kept_once_and_gaps_follow_what_is_known(database: Database) -> None:

@@ -68,6 +68,29 @@ def test_orders_of_before_stay_valid_and_the_way_back_keeps_all_that_it_can(empt
     assert run(empty_database, "SELECT client_order_id, lots FROM orders") == [("old", 5)]
 
 
+def test_actions_of_before_stay_and_the_way_back_loses_changes_of_symbols_alone(empty_database: Database) -> None:
+    """A split of a schema without successors keeps its row; a successor is there for changes of symbols and nothing else."""
+    migrate.up(empty_database)
+    steps = len(NAMES) - NAMES.index("0005_symbol_changes")
+    migrate.down(empty_database, steps)
+    insert = "INSERT INTO corporate_actions (symbol, ex_date, action, value, source{column}) VALUES ({values})"
+    run(empty_database, insert.format(column="", values="'OLD', '2020-01-02', 'split', 2, 's'"))
+    migrate.up(empty_database)
+    known = insert.replace("{column}", ", successor")
+    run(empty_database, known.format(values="'OLD', '2020-03-02', 'symbol_change', 1, 's', 'NEW'"))
+    for wrong in (
+        "'OLD', '2020-04-01', 'symbol_change', 1, 's', 'OTHER'",
+        "'ANY', '2020-04-01', 'symbol_change', 1, 's', NULL",
+        "'ANY', '2020-04-01', 'symbol_change', 2, 's', 'OTHER'",
+        "'ANY', '2020-04-01', 'symbol_change', 1, 's', 'ANY'",
+        "'ANY', '2020-04-01', 'split', 2, 's', 'OTHER'",
+    ):
+        with pytest.raises(psycopg.errors.IntegrityError):
+            run(empty_database, known.format(values=wrong))
+    migrate.down(empty_database, steps)
+    assert run(empty_database, "SELECT symbol, action FROM corporate_actions") == [("OLD", "split")]
+
+
 def test_hypertables_are_made_where_the_server_offers_them(database: Database, database_server: DatabaseServer) -> None:
     """Bars, equity and performance are hypertables on TimescaleDB, ordinary tables elsewhere; orders never."""
     if database_server.kind == "embedded":
