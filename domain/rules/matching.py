@@ -10,6 +10,7 @@ from domain.rules.chance import NO_CHANCE, Chance, draw
 from domain.rules.costs import Costs, Levies, Liquidity
 from domain.rules.exits import PROTECTIVE, ExitRules, Grid, half_tick, trailing_price
 from domain.rules.fills import (
+    Fill,
     OrderType,
     PathMode,
     TimeInForce,
@@ -190,10 +191,12 @@ def act(book: Book, first: int, last: int, slot: int, point: float, trading: Tra
         fill = simulate_market_fill(
             side, lots, point, trading.allowance, cash, terms.costs, terms.levies, terms.liquidity, terms.lots_per_unit
         )
-    if book[slot].force == _FOK and fill.lots < book[slot].lots:
-        book[slot].lots = 0
-        return trading
     cut += fill.cut_lots
+    if book[slot].force == _FOK and fill.lots < book[slot].lots:
+        if trading.allowance < book[slot].lots:  # the market did not have it: nobody refused anything
+            book[slot].lots = 0
+            return trading
+        fill, cut = Fill(0, fill.price, 0.0, 0), book[slot].lots
     fills = trading.fills
     if fill.lots > 0 or cut > 0:
         row = tape[fills]

@@ -67,6 +67,13 @@ def test_a_wrong_row_fails() -> None:
         check(row)
 
 
+def test_a_killed_order_says_what_it_needed_and_what_there_was() -> None:
+    """50 at the open of 12 are 600, and 550 are left; a sale of 100 at 8 has nothing to sell."""
+    told = {case.name: [(r.value, r.bound) for r in case.run().refusals] for case in MIXED if case.name.startswith("fok_")}
+    assert told["fok_beside_a_market_order_is_refused_what_that_left_too_little_for"] == [(600.0, 550.0)]
+    assert told["fok_sale_after_a_stop_loss_finds_too_little_in_a_cash_account"] == [(800.0, 0.0)]
+
+
 def test_sells_come_before_buys_at_one_opening_though_not_at_acceptance() -> None:
     """AAA is bought with all 1,000; on close 1 it is to go and BBB to come: pending sells count 0, so BBB is refused as cash.
 

@@ -325,6 +325,36 @@ def test_fill_or_kill_takes_all_or_nothing() -> None:
     assert opening([buy(MARKET, 8, force=force)], 10.0, trading(allowance=8))[1] == [(0, 8, 10.0)]
 
 
+@pytest.mark.parametrize(
+    ("order", "start", "price"),
+    [
+        (buy(MARKET), trading(cash=99.99), 10.0),
+        (buy(LIMIT, limit=12.0), trading(cash=99.99, allowance=10), 10.0),
+        (sell(MARKET), trading(Position(9, 10.0, 0.0)), 10.0),
+        (sell(LIMIT, limit=9.0), trading(Position(0, 0.0, 0.0)), 10.0),
+    ],
+)
+def test_fill_or_kill_that_the_account_cannot_keep_is_cut_whole(order: RestingOrder, start: Trading, price: float) -> None:
+    """9 of 10 could be paid, or are held: all 10 are told as cut, at the price they would have had; nothing else changes."""
+    book, tape = [replace(order, force=TimeInForce.FOK.value)], tape_for([order])
+    done = match_opening(book, 0, 1, order.side, 10.0, start, TERMS, tape)
+    assert done == start._replace(fills=1)
+    row = tape[0]
+    assert (row.lots, row.cut, row.left, row.price, row.fee, row.cash) == (0, 10, 0, price, 0.0, start.cash)
+    assert book[0].lots == 0
+
+
+def test_fill_or_kill_that_volume_stops_first_is_withdrawn_without_a_cut() -> None:
+    """9 may trade and 9 can be paid, or are held: the market did not have 10."""
+    for order, start in (
+        (buy(MARKET, force=TimeInForce.FOK.value), trading(cash=99.99, allowance=9)),
+        (sell(MARKET, force=TimeInForce.FOK.value), trading(Position(9, 10.0, 0.0), allowance=9)),
+    ):
+        book = [order]
+        assert opening(book, 10.0, start, side=order.side) == (start, [])
+        assert book[0].lots == 0
+
+
 def test_immediate_or_cancel_takes_what_there_is() -> None:
     """8 of 10 trade; the rest ends with the opening."""
     book = [buy(MARKET, force=TimeInForce.IOC.value)]
