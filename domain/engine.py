@@ -665,6 +665,8 @@ class Engine(State):
 
     def _exposure(self, symbol: str) -> Exposure:
         """Return what the other symbols hold and may come to hold, weighed once for the decisions of a close."""
+        if len(self._terms) == 1:
+            return Exposure(self.portfolio.cash)
         if not self._shares:
             names = {*self.portfolio.held, *self.working, *self.resting, *self._due}
             self._shares = {name: self._share(name) for name in sorted(names)}
