@@ -152,11 +152,12 @@ def inert(value: Any) -> Any:
 
 
 def _print(document: Mapping[str, Any], stored: str | None) -> None:
-    limits = document["limits"]
+    limits, shared = document["limits"], document["assumptions"].get("shared_symbols", {})
     bounds = ", ".join(f"{name} {value:g}" for name, value in limits.items() if name != "on" and value is not None)
     pairs: list[tuple[str, Any]] = [
         *[("strategy", called) for called in _called(document)],
         ("symbols", ", ".join(document["symbols"])),
+        *[("one position", f"{symbol} of {' and '.join(names)}") for symbol, names in shared.items()],
         ("bars", f"{document['bars']:,} of {document['timeframe']}, {document['start']} to {document['end']}"),
         ("limits", bounds if limits["on"] else "off"),
         ("fills, trades", f"{document['fills']:,}, {document['trades']:,}"),

@@ -252,6 +252,7 @@ def test_a_symbol_is_shared_where_the_command_says_so(capsys: pytest.CaptureFixt
     both = (*PAIR, "--start", "2015-01-02", "--sizing", "fixed_fraction:0.2")
     assert main([*both, "--symbols", "SPY,SPY", "--shared", "--out", str(tmp_path / "out")]) == 0
     shown = capsys.readouterr().out
+    assert "one position       SPY of buy_and_hold and momentum_trend" in shown
     assert "buy_and_hold()" in shown
     assert "momentum_trend(period=90)" in shown
     document = json.loads((tmp_path / "out/result.json").read_text())
