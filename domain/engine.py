@@ -101,7 +101,6 @@ class Engine(State):
         "_before",
         "_collared",
         "_doubted",
-        "_due",
         "_margin",
         "_on_close",
         "_protected",
@@ -129,8 +128,7 @@ class Engine(State):
         self._doubted: dict[str, Barred] = {}
         self._sessions: dict[str, int] = {}
         self._shares: dict[str, Share] = {}
-        """What each symbol takes of the account, as far as that was weighed for the symbols ``_due`` at a close."""
-        self._due: list[str] = []
+        """What each symbol takes of the account, as far as that was weighed for the decisions of a close."""
         self._remembers = self._collared or bool(self._timed) or self._measuring is not None
         """Whether a close means more to this run than its price."""
 
@@ -500,7 +498,7 @@ class Engine(State):
         """Plan every due symbol: sells before buys, each in code-point order, each counting those accepted before it."""
         if self._measuring is not None:
             self._measuring.update()
-        self._shares, self._due = {}, [assignment.symbol for assignment in due]
+        self._shares = {}
         barred = self._barred(called=called)
         sizes = [(assignment, self._size(assignment)) for assignment in due]
         for buys in (False, True):
@@ -612,7 +610,7 @@ class Engine(State):
 
     def _plan_wish(self, symbol: str, wish: Wish, lots: int, called: bool) -> Plan:  # noqa: FBT001
         held, mark, terms = self.portfolio.position(symbol).lots, self.portfolio.marks[symbol], self._terms[symbol]
-        self._shares, self._due = {}, [symbol]
+        self._shares = {}
         rows = rows_of(self.resting.get(symbol, {}))
         buys, sells = open_entries(rows, 0, len(rows), wish.group)
         price = price_of_wish(
@@ -668,9 +666,9 @@ class Engine(State):
         if len(self._terms) == 1:
             return Exposure(self.portfolio.cash)
         if not self._shares:
-            names = {*self.portfolio.held, *self.working, *self.resting, *self._due}
-            self._shares = {name: self._share(name) for name in sorted(names)}
-        return rest_of_account(self.portfolio.cash, self._shares, self._shares, symbol)
+            names = {*self.portfolio.held, *self.working, *self.resting}
+            self._shares = {name: self._share(name) for name in names}
+        return rest_of_account(self.portfolio.cash, self._shares, sorted(self._shares), symbol)
 
     def _share(self, symbol: str) -> Share:
         share, terms, price = Share(), self._terms[symbol], self.portfolio.marks[symbol]
