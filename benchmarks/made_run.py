@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 DAILY = Timeframe.parse("1d")
 LIMITS = Limits(max_position_size=0.3, max_gross_exposure=1.0, daily_loss_limit=0.03, max_drawdown=0.25, max_order_notional=1e6)
 
+PAIRS = [{"fast": fast, "slow": slow} for fast in range(5, 30) for slow in range(30, 230, 5)]
+"""What a sweep of the crossover tries."""
+
 
 @dataclass(frozen=True)
 class GuardedCrossover(MovingAverageCrossover):

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import made_run
+from made_run import PAIRS
 from measure import cpu_seconds, show, show_machine, wall_seconds
 
 from domain.run import RunSpec, parse_sizing
 from domain.sweep import sweep
 from strategies.moving_average_crossover import MovingAverageCrossover
-
-PAIRS = [{"fast": fast, "slow": slow} for fast in range(5, 30) for slow in range(30, 230, 5)]
 
 
 def measured(label: str, spec: RunSpec, pairs: list[dict[str, int]], least: int | None = None) -> None:

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from domain.errors import InputError, nearest
+from domain.errors import InputError, nearest, repeated
 from domain.rules.fills import PathMode
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     arguments, unknown = parser.parse_known_args(argv)
     if unknown:
         _refuse_unknown(unknown[0], commands.get(getattr(arguments, "command", None) or "", parser))
-    if arguments.command == "backtest" and len(arguments.strategies) == 1 and (twice := repeated(arguments.symbols or ())):
+    if arguments.command == "backtest" and len(arguments.strategies) == 1 and (twice := named_twice(arguments.symbols or ())):
         commands["backtest"].error(f"argument --symbols: {twice}")
     return arguments
 
@@ -242,14 +242,14 @@ def groups(given: str) -> tuple[str, ...]:
 def symbols(given: str) -> tuple[str, ...]:
     """Return symbols separated by commas, each once."""
     parts = groups(given)
-    if twice := repeated(parts):
+    if twice := named_twice(parts):
         raise argparse.ArgumentTypeError(twice)
     return parts
 
 
-def repeated(parts: Sequence[str]) -> str:
+def named_twice(parts: Sequence[str]) -> str:
     """Return what is wrong where a symbol stands more than once, else nothing."""
-    twice = sorted({part for part in parts if parts.count(part) > 1})
+    twice = repeated(parts)
     return f"{', '.join(twice)} stands twice: name each symbol once" if twice else ""
 
 

@@ -12,7 +12,7 @@
     `- InvariantViolated     our own books are wrong: halt, never continue                 (exit 1)
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 
@@ -62,3 +62,8 @@ def nearest(given: str, allowed: Iterable[str]) -> str:
     """Return ``did you mean 'x'? `` for the allowed name nearest to ``given``, or an empty string."""
     match = get_close_matches(given, list(allowed), n=1, cutoff=0.5)
     return f"did you mean {match[0]!r}? " if match else ""
+
+
+def repeated(names: Sequence[str]) -> list[str]:
+    """Return each name that stands more than once, sorted."""
+    return sorted({name for name in names if names.count(name) > 1})

@@ -7,7 +7,7 @@ from math import isfinite, nan
 from typing import TYPE_CHECKING, Final, NamedTuple
 from zlib import crc32
 
-from domain.errors import InputError, nearest
+from domain.errors import InputError, nearest, repeated
 from domain.market import DAY, HOUR, AssetClass, Instrument, Timeframe
 from domain.performance import periods_a_year
 from domain.regulation import INITIAL_MARGIN, MAINTENANCE_MARGIN
@@ -110,8 +110,7 @@ class RunSpec:
         symbols = [assignment.symbol for assignment in self.assignments]
         if not symbols:
             raise InputError("a run needs at least one symbol: name them with --symbols")
-        twice = sorted({symbol for symbol in symbols if symbols.count(symbol) > 1})
-        if twice:
+        if twice := repeated(symbols):
             raise InputError(f"{', '.join(twice)}: a symbol is traded by one strategy, but several are assigned to it")
         if symbols != sorted(symbols) or symbols != [instrument.symbol for instrument in self.instruments]:
             raise InputError(f"assignments and instruments must be the same symbols in code-point order, got {symbols}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from domain.errors import InputError
+from domain.errors import InputError, repeated
 from domain.rules.sizing import Sizing, SizingRule
 from domain.run import Assignment
 from domain.strategy import Strategy, checked_target
@@ -102,8 +102,7 @@ def owned(owners: Sequence[Assignment]) -> Assignment:
     if len(owners) == 1:
         return owners[0]
     symbol, names = owners[0].symbol, [one.strategy_name for one in owners]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
+    if twice := repeated(names):
         raise InputError(f"{symbol}: {', '.join(twice)} stands twice: a strategy trades a symbol once")
     eventful = [one.strategy_name for one in owners if one.strategy.decides_on_events()]
     if eventful:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from msgspec import structs
 
-from domain.errors import DataError
+from domain.errors import DataError, repeated
 from domain.sessions import session_dates
 
 if TYPE_CHECKING:
@@ -32,8 +32,7 @@ def check_changes(changes: Sequence[SymbolChange], source: str) -> None:
     """Raise DataError where a symbol of ``source`` changes more than once, or comes back to what it was."""
     after = {change.symbol: change.successor for change in changes}
     if len(after) < len(changes):
-        symbols = [change.symbol for change in changes]
-        twice = sorted(symbol for symbol in after if symbols.count(symbol) > 1)
+        twice = repeated([change.symbol for change in changes])
         raise DataError(f"{source} changes the symbol {', '.join(twice)} more than once: keep the true row")
     for first in after:
         way = [first]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from domain.errors import InputError
+from domain.errors import InputError, repeated
 from domain.market import AssetClass, Timeframe, parse_symbol
 from domain.rules.costs import Costs
 from domain.rules.fills import PathMode
@@ -161,7 +161,7 @@ def _choices(request: BacktestRequest) -> tuple[Choice, ...]:
     if len(request.strategies) > 1:
         return _several(request, entries)
     symbols = tuple(parse_symbol(symbol) for symbol in request.symbols)
-    if twice := sorted({symbol for symbol in symbols if symbols.count(symbol) > 1}):
+    if twice := repeated(symbols):
         raise InputError(f"--symbols: {', '.join(twice)} stands twice: name each symbol once")
     name = request.strategies[0]
     return (_choice(request, name, entries.get(name), symbols, request.parameters),)

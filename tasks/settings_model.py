@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, PrivateAttr, Strict, WrapValidator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from domain.errors import InputError
+from domain.errors import InputError, repeated
 from domain.market import Timeframe, parse_symbol
 from domain.rules.costs import Costs
 from domain.rules.limits import Limits
@@ -94,8 +94,7 @@ def _parameters(value: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _distinct(value: tuple[str, ...]) -> tuple[str, ...]:
-    twice = sorted({symbol for symbol in value if value.count(symbol) > 1})
-    if twice:
+    if twice := repeated(value):
         raise ValueError(f"{', '.join(twice)} stands twice: name each symbol once")
     return value
 
