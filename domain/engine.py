@@ -63,6 +63,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from collections.abc import Set as AbstractSet
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from domain.commands import AnyCommand
     from domain.events import DoubtedBar, JournalEvent, MarketEvent
     from domain.market import Bar, CorporateAction
@@ -70,11 +73,13 @@ if TYPE_CHECKING:
     from domain.orders import Order
     from domain.run import Assignment, RunSpec
     from domain.targets import TargetSource
+    from domain.timeline import QuietCloses
 
 type BrokerEvent = OrderAccepted | OrderRejected | OrderFilled | OrderCancelled | OrderRefused | OrderAmended
 
 _BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
 _BASE32_PAIRS = [first + second for first in _BASE32 for second in _BASE32]
+_LOW_HALF = 2**50 - 1
 _TYPE_CODES = [kind.code for kind in OrderType]
 _REASON_CODES = [reason.code for reason in Reason]
 _TARGET, _TIME_EXIT, _LIQUIDATION, _FLATTEN = (
@@ -87,16 +92,19 @@ def client_order_id(account: str, strategy: str, symbol: str, bar_time: int, ord
 
     They are those that stand in an address as they are: the names of strategies that share a symbol are joined by another.
     """
-    key = "\x1f".join((account, strategy, symbol, str(bar_time), str(ordinal), leg))
+    key = f"{account}\x1f{strategy}\x1f{symbol}\x1f{bar_time}\x1f{ordinal}\x1f{leg}"
     digits = int.from_bytes(hashlib.sha256(key.encode()).digest()[:13]) >> 4  # the 100 bits of 20 base32 characters
-    pairs = [_BASE32_PAIRS[digits >> shift & 1023] for shift in range(90, -10, -10)]
-    return f"r1-{strategy[:6].replace('+', '_')}-{''.join(pairs)}"
+    high, low, pairs = digits >> 50, digits & _LOW_HALF, _BASE32_PAIRS  # written out: ids are much of what a decision costs
+    first = f"{pairs[high >> 40]}{pairs[high >> 30 & 1023]}{pairs[high >> 20 & 1023]}{pairs[high >> 10 & 1023]}{pairs[high & 1023]}"
+    second = f"{pairs[low >> 40]}{pairs[low >> 30 & 1023]}{pairs[low >> 20 & 1023]}{pairs[low >> 10 & 1023]}{pairs[low & 1023]}"
+    return f"r1-{strategy[:6].replace('+', '_')}-{first}{second}"
 
 
 class Engine(State):
     """Trades one account by one run's specification."""
 
     __slots__ = (
+        "_always_decides",
         "_assignments",
         "_before",
         "_collared",
@@ -131,6 +139,7 @@ class Engine(State):
         """What each symbol takes of the account, as far as that was weighed for the decisions of a close."""
         self._remembers = self._collared or bool(self._timed) or self._measuring is not None
         """Whether a close means more to this run than its price."""
+        self._always_decides = self._remembers or self._margin or bool(self._eventful)
 
     # What comes in
 
@@ -289,10 +298,11 @@ class Engine(State):
         """Book a fill, then fit the orders that depend on it: children, their siblings, the protection of the position."""
         symbol = event.symbol
         order = self.order_of(event.order_id)
+        if symbol not in self._protected and symbol not in self.resting and order.place < 0:
+            self._emit(event, out)
+            return
         before = self.portfolio.position(symbol).lots
         self._emit(event, out)
-        if symbol not in self._protected and symbol not in self.resting and order.place < 0:
-            return
         rows = rows_of(self.resting.get(symbol, {}))
         terms, point = self._terms[symbol], event.point or event.price
         if order.place >= 0:
@@ -412,6 +422,37 @@ class Engine(State):
             self._liquidate(keep, event.time, out)
         return out
 
+    def quiet_until(self, number: int) -> int:
+        """Return the number of the first bar, from ``number`` on, at whose close something may be decided.
+
+        No order is open, no entry waits, and no target changes before it: equity is all that moves.
+        """
+        if self._always_decides or self.orders or self._deferred or self._doubted:
+            return number
+        return self._targets.quiet_until(number)
+
+    def pass_over(self, closes: QuietCloses, out: list[JournalEvent]) -> NDArray[np.float64]:
+        """Take closes at which nothing is decided as ``close`` takes each, add breaches to ``out``, and return the equities."""
+        symbol, portfolio, watched = closes.symbol, self.portfolio, self._watch
+        lots, units = portfolio.position(symbol).lots, self._lots_per_unit[symbol]
+        values: NDArray[np.float64] = value_of(lots, closes.close, units)  # type: ignore[arg-type, assignment]  # of every price
+        equities = portfolio.cash + values
+        marked = equities.tolist()
+        if closes.session[-1] != self._session or not (watched.floor < min(marked) and max(marked) <= watched.peak):
+            before = self._equity
+            for time, session, equity in zip(closes.time.tolist(), closes.session.tolist(), marked, strict=True):
+                if session != self._session or not watched.floor < equity <= watched.peak:
+                    self._equity = before
+                    self._take_mark(session, equity)
+                    if self._watch is not watched:
+                        self._report_breaches(watched, time, out)
+                        watched = self._watch
+                before = equity
+        self._equity = marked[-1]
+        portfolio.marks[symbol], self.bar_time = float(closes.close[-1]), int(closes.bar_time[-1])
+        self._targets.pass_over(len(marked))
+        return equities
+
     def _decide(
         self,
         event: BarsClosed,
@@ -499,12 +540,12 @@ class Engine(State):
         if self._measuring is not None:
             self._measuring.update()
         self._shares = {}
-        barred = self._barred(called=called)
-        sizes = [(assignment, self._size(assignment)) for assignment in due]
+        barred, position = self._barred(called=called), self.portfolio.position
+        sizes = [(assignment, self._size(assignment), position(assignment.symbol).lots) for assignment in due]
         for buys in (False, True):
-            for assignment, wanted in sizes:
-                if (wanted.lots > self.portfolio.position(assignment.symbol).lots) is buys:
-                    self._place(assignment, wanted, barred, time, out)
+            for assignment, wanted, held in sizes:
+                if (wanted.lots > held) is buys:
+                    self._place(assignment, wanted, held, barred, time, out)
                     if self._shares:
                         self._shares[assignment.symbol] = self._share(assignment.symbol)
 
@@ -519,9 +560,8 @@ class Engine(State):
             weight = weight_of(terms.sizing, terms.exits.stop_loss, volatility, trips, parity, len(self._terms))
         return size(terms.sizing, target, self._equity, price, self._cost_rate, terms.lots_per_unit, weight)
 
-    def _place(self, assignment: Assignment, wanted: Size, barred: Barred, time: int, out: list[JournalEvent]) -> None:
-        symbol = assignment.symbol
-        held, mark = self.portfolio.position(symbol).lots, self.portfolio.marks[symbol]
+    def _place(self, assignment: Assignment, wanted: Size, held: int, barred: Barred, time: int, out: list[JournalEvent]) -> None:
+        symbol, mark = assignment.symbol, self.portfolio.marks[assignment.symbol]
         account = self._account(symbol, wanted, held, barred, mark, self._before.get(symbol, 0.0))
         plan = plan_order(wanted, held, mark, self._cost_rate, self._lots_per_unit[symbol], self._limits, account)
         if plan.lots:

@@ -72,7 +72,7 @@ class EquityCurve(Sequence[EquityRow]):
 def ledger_row(event: OrderFilled | CorporateActionApplied, lots_per_unit: Mapping[str, int]) -> LedgerRow | None:
     """Return the row of a fill, or of a delisting that ended a position; None for other corporate actions."""
     if isinstance(event, OrderFilled):
-        side, quantity = event.side.name.lower(), event.lots / lots_per_unit[event.symbol]
+        side, quantity = ("buy" if event.side > 0 else "sell"), event.lots / lots_per_unit[event.symbol]
         return LedgerRow(event.bar_time, event.symbol, side, quantity, event.price, event.fee, event.reason)
     symbol, lots = event.action.symbol, abs(event.lots_before)
     if event.action.action != "delisting":

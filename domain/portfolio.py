@@ -65,14 +65,16 @@ class Portfolio:
             if position.lots
         )
 
-    def book_fill(self, fill: OrderFilled) -> None:
-        """Book one fill."""
-        units = self.lots_per_unit[fill.symbol]
-        booking = apply_fill(self.position(fill.symbol), fill.side, fill.lots, fill.price, fill.fee, units)
-        self.cash += booking.cash
-        self.fees += fill.fee
-        self.marks.setdefault(fill.symbol, fill.price)
-        self._hold(fill.symbol, booking.position)
+    def book_fill(self, fill: OrderFilled) -> tuple[Position, Position]:
+        """Book one fill and return the position before and after it."""
+        symbol, fee = fill.symbol, fill.fee
+        before = self.position(symbol)
+        after, cash = apply_fill(before, fill.side, fill.lots, fill.price, fee, self.lots_per_unit[symbol])
+        self.cash += cash
+        self.fees += fee
+        self.marks.setdefault(symbol, fill.price)
+        self._hold(symbol, before, after)
+        return before, after
 
     def pay(self, fee: float) -> None:
         """Pay what no trade and no corporate action explains, such as a borrow fee."""
@@ -84,12 +86,11 @@ class Portfolio:
         self.cash += applied.cash
         if applied.action.action not in {"split", "delisting"}:  # their cash comes for a position, whose result is realised
             self.flows += applied.cash
-        self._hold(applied.action.symbol, position)
+        self._hold(applied.action.symbol, self.position(applied.action.symbol), position)
 
-    def _hold(self, symbol: str, position: Position) -> None:
-        before = self.position(symbol).lots != 0
+    def _hold(self, symbol: str, before: Position, position: Position) -> None:
         self.positions[symbol] = position
-        if position.lots and not before:
+        if position.lots and not before.lots:
             insort(self.held, symbol)
-        elif before and not position.lots:
+        elif before.lots and not position.lots:
             self.held.remove(symbol)

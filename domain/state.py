@@ -257,13 +257,13 @@ class State:
         grows = order.parent in self.resting.get(order.symbol, {})  # its parent may bring more of it to life
         done = event.filled_lots == order.lots and not grows
         self._keep(advance(order, Status.FILLED if done else Status.PARTIALLY_FILLED, event.filled_lots))
-        before = self.portfolio.position(event.symbol).lots
-        self.portfolio.book_fill(event)
-        time, lots = self.traded.get(event.symbol, (event.bar_time, 0))
-        self.traded[event.symbol] = (event.bar_time, event.lots + (lots if time == event.bar_time else 0))
-        if opens(before, self.portfolio.position(event.symbol).lots):
-            self._entered[event.symbol] = event.bar_time
-            self._bars_held[event.symbol] = 0
+        symbol, bar_time = event.symbol, event.bar_time
+        before, after = self.portfolio.book_fill(event)
+        time, lots = self.traded.get(symbol, (bar_time, 0))
+        self.traded[symbol] = (bar_time, event.lots + (lots if time == bar_time else 0))
+        if opens(before.lots, after.lots):
+            self._entered[symbol] = bar_time
+            self._bars_held[symbol] = 0
 
     def _apply_borrow(self, event: BorrowCharged) -> None:
         self.portfolio.pay(event.fee)

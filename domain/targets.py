@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from itertools import islice
 from math import nan
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -41,6 +43,14 @@ class TargetSource(Protocol):
         """Take the bars without being asked to decide."""
         ...
 
+    def quiet_until(self, number: int) -> int:
+        """Return the number of the first bar, from ``number`` on, at whose close a target may change; ``number`` if unknown."""
+        ...
+
+    def pass_over(self, count: int) -> None:
+        """Take note that ``count`` closes passed without being asked for."""
+        ...
+
     def past(self, symbol: str) -> tuple[Bars, float]:
         """Return the bars of a symbol since the run's first, adjusted forward, and the factor of the last of them."""
         ...
@@ -58,10 +68,11 @@ class ComputedTargets:
     """Targets computed once over a history that is known; strategies see nothing later, so a stream gives the same."""
 
     def __init__(self, spec: RunSpec, history: History) -> None:
+        arrays = target_arrays(spec, history)
         self._next = {
-            assignment.symbol: iter(targets.tolist()).__next__
-            for assignment, targets in zip(spec.assignments, target_arrays(spec, history), strict=True)
+            assignment.symbol: iter(targets.tolist()) for assignment, targets in zip(spec.assignments, arrays, strict=True)
         }
+        self._changes = _changes(arrays[0]) if len(arrays) == 1 else []
 
     def on_open(self, event: BarsOpened) -> None:
         """Do nothing: the splits are in the computed targets."""
@@ -69,17 +80,33 @@ class ComputedTargets:
     def on_close(self, event: BarsClosed) -> Sequence[float]:
         """Return the computed target of each bar; nothing where a single one stands."""
         if len(event.bars) == 1:
-            target = self._next[event.bars[0].symbol]()
+            target = next(self._next[event.bars[0].symbol])
             return (target,) if target == target else ()  # noqa: PLR0124 - not NaN
-        return [self._next[bar.symbol]() for bar in event.bars]
+        return [next(self._next[bar.symbol]) for bar in event.bars]
 
     def observe(self, event: BarsClosed) -> None:
         """Pass over the bars."""
         self.on_close(event)
 
+    def quiet_until(self, number: int) -> int:
+        """Return the number of the first bar, from ``number`` on, at whose close a single symbol's target changes."""
+        return self._changes[bisect_left(self._changes, number)] if self._changes else number
+
+    def pass_over(self, count: int) -> None:
+        """Leave the targets of ``count`` closes behind."""
+        for targets in self._next.values():
+            next(islice(targets, count, count), None)
+
     def past(self, symbol: str) -> tuple[Bars, float]:
         """Refuse: who decides on events is streamed."""
         raise InvariantViolated(f"{symbol} is traded by orders of its strategy: its bars are streamed, not computed")
+
+
+def _changes(targets: NDArray[np.float64]) -> list[int]:
+    """Return at which bars the standing target changes, 0 being the first, and the number of bars."""
+    told = np.flatnonzero(~np.isnan(targets))
+    values = targets[told]
+    return [*told[values != np.r_[0.0, values[:-1]]].tolist(), len(targets)]
 
 
 class StreamedTargets:
@@ -103,6 +130,14 @@ class StreamedTargets:
         """Ask each strategy for its target at this close."""
         self.observe(event)
         return [self._newest[bar.symbol]() for bar in event.bars]
+
+    def quiet_until(self, number: int) -> int:
+        """Return ``number``: a strategy that is asked bar by bar may change its target at any of them."""
+        return number
+
+    def pass_over(self, count: int) -> None:
+        """Refuse: no bar may be missing from a stream."""
+        raise InvariantViolated(f"{count} closes were passed over, which streamed targets must see")
 
     def past(self, symbol: str) -> tuple[Bars, float]:
         """Return the bars of a symbol since the run's first, adjusted forward, and the factor of the last of them."""

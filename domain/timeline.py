@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
-from itertools import islice, pairwise, repeat
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from itertools import islice, pairwise
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, overload
 
 import numpy as np
 from msgspec import structs
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 CLOSE: Final = 0
 OPEN: Final = 1
 _CHUNK: Final = 16_384
-_ALWAYS: Final = (True,)  # somebody always waits: every opening is told
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,16 +202,55 @@ def _first_bar(dates: NDArray[np.int64], date: str) -> int:
     return int(np.searchsorted(dates, np.datetime64(date, "D").astype(np.int64)))
 
 
-def market_events(history: History, waiting: Sized | None = None) -> Iterator[BarsOpened | BarsClosed]:
+class QuietCloses(NamedTuple):
+    """Closes of one symbol, one after the other, at which nothing can be decided: columns of what ``BarsClosed`` tells.
+
+    Their bars open with nothing to fill and no corporate action, the first one's opening aside, which was told.
+    """
+
+    symbol: str
+    bar_time: NDArray[np.int64]
+    time: NDArray[np.int64]
+    session: NDArray[np.int64]
+    close: NDArray[np.float64]
+
+
+class Listener(Protocol):
+    """Who hears market events and knows of which nothing would come, as an engine does."""
+
+    @property
+    def orders(self) -> Sized:
+        """What waits for an opening."""
+        ...
+
+    def quiet_until(self, number: int) -> int:
+        """Return the number of the first bar, from ``number`` on, at whose close something may be decided."""
+        ...
+
+
+class _Everything:
+    """Hears everything."""
+
+    orders = (True,)
+
+    def quiet_until(self, number: int) -> int:
+        return number
+
+
+@overload
+def market_events(history: History) -> Iterator[BarsOpened | BarsClosed]: ...
+@overload
+def market_events(history: History, listener: Listener | None) -> Iterator[BarsOpened | BarsClosed | QuietCloses]: ...
+def market_events(history: History, listener: Listener | None = None) -> Iterator[BarsOpened | BarsClosed | QuietCloses]:
     """Yield the history as events: in time order, closings before openings at one instant.
 
-    With ``waiting``, such as the open orders of an engine, an opening is left out while that is empty and no corporate action
-    takes effect: nothing would come of it.
+    With a ``listener`` an opening is left out while it has no orders and no corporate action takes effect, and of a single
+    symbol the closes at which it decides nothing come together.
     """
     plan = schedule(history)
     effects = _Effects(actions_by_bar(history), {bar: (action,) for bar, action in delistings_by_bar(history).items()})
     alternating = len(history.bars) == 1 and plan.alternates
-    return (_one_symbol if alternating else _several_symbols)(history, plan, effects, _ALWAYS if waiting is None else waiting)
+    return (_one_symbol if alternating else _several_symbols)(history, plan, effects, listener or _Everything())
 
 
 class _Effects(NamedTuple):
@@ -226,25 +265,40 @@ class _Effects(NamedTuple):
         return tuple(action for number in numbers.tolist() for action in effects.get(number, ())) if effects else ()
 
 
-def _one_symbol(history: History, plan: Schedule, effects: _Effects, waiting: Sized) -> Iterator[BarsOpened | BarsClosed]:
+def _one_symbol(
+    history: History, plan: Schedule, effects: _Effects, listener: Listener
+) -> Iterator[BarsOpened | BarsClosed | QuietCloses]:
     """Yield the events of one symbol, where each bar opens and then closes."""
-    columns, count = _columns(history), len(history.bars[0])
-    symbols = repeat(history.instruments[0].symbol)
-    for low in range(0, count, _CHUNK):
-        high = min(low + _CHUNK, count)
-        opened, closed = plan.time[2 * low : 2 * high : 2].tolist(), plan.time[2 * low + 1 : 2 * high : 2].tolist()
-        bars = zip(map(Bar, symbols, *(column[low:high].tolist() for column in columns)), strict=True)  # tuples of one
-        ends = [effects.closing.get(number, ()) for number in range(low, high)] if effects.closing else repeat(())
-        closings = map(BarsClosed, closed, plan.session[low:high].tolist(), bars, ends)
-        effective = [effects.opening.get(number, ()) for number in range(low, high)] if effects.opening else repeat(())
-        for closing, opens, before in zip(closings, opened, effective, strict=False):  # without actions there is no end of none
-            if waiting or before:
-                yield BarsOpened(opens, closing.bars, before, closing.session)
-            yield closing
+    series, symbol, orders = history.bars[0], history.instruments[0].symbol, listener.orders
+    # A memory view gives a number as Python's own, sooner than an array and without a copy.
+    opened, closed = memoryview(plan.time[0::2]), memoryview(plan.time[1::2])
+    session, columns = memoryview(plan.session), [memoryview(column) for column in _columns(history)]
+    start, opens, highs, lows, closes, volumes = columns
+
+    def bars_at(number: int) -> tuple[Bar, ...]:
+        row = opens[number], highs[number], lows[number], closes[number], volumes[number]
+        return (Bar(symbol, start[number], *row),)
+
+    disturbed = sorted({*effects.opening, *effects.closing, len(series)})
+    number = 0
+    while number < len(series):
+        bars, before = None, effects.opening.get(number, ())
+        if orders or before:
+            bars = bars_at(number)
+            yield BarsOpened(opened[number], bars, before, session[number])
+        quiet = min(listener.quiet_until(number), disturbed[bisect_left(disturbed, number)], number + _CHUNK)
+        if quiet > number:
+            part = slice(number, quiet)
+            yield QuietCloses(symbol, series.time[part], plan.time[1::2][part], plan.session[part], series.close[part])
+            number = quiet
+            continue
+        yield BarsClosed(closed[number], session[number], bars or bars_at(number), effects.closing.get(number, ()))
+        number += 1
 
 
-def _several_symbols(history: History, plan: Schedule, effects: _Effects, waiting: Sized) -> Iterator[BarsOpened | BarsClosed]:
+def _several_symbols(history: History, plan: Schedule, effects: _Effects, listener: Listener) -> Iterator[BarsOpened | BarsClosed]:
     columns, symbols = _columns(history), [instrument.symbol for instrument in history.instruments]
+    orders = listener.orders
 
     def bars(numbers: NDArray[np.int32]) -> Iterator[Bar]:
         names = [symbols[index] for index in plan.symbol[numbers].tolist()]
@@ -263,7 +317,7 @@ def _several_symbols(history: History, plan: Schedule, effects: _Effects, waitin
                 continue
             numbers = plan.bar[begin:end]
             effective = effects.among(effects.opening, numbers)
-            if waiting or effective:
+            if orders or effective:
                 yield BarsOpened(time, tuple(bars(numbers)), effective, session)
 
 

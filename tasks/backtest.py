@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import numpy as np
 
-from domain.errors import InvariantViolated
 from domain.events import (
     BarAmbiguous,
     BarsOpened,
@@ -25,14 +24,15 @@ from domain.market import Side
 from domain.rules.fills import Reason
 from domain.rules.limits import Breach
 from domain.targets import ComputedTargets, StreamedTargets, target_arrays
-from domain.timeline import market_events, schedule
+from domain.timeline import QuietCloses, market_events, schedule
 from tasks.backtest_document import document_of, equity_rows, fill_rows, trade_rows, trades_of
 from tasks.backtest_input import MOST_BARS, assemble
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
+    from domain.engine import Engine
     from domain.events import JournalEvent
     from domain.kernel import Script
     from domain.run import RunSpec
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from tasks.database.connection import Database
     from tasks.settings import Settings
 
-_BATCH: Final = 512  # closes between two looks at the clock and the columns
+_BATCH: Final = 512  # bars between two words of progress
 
 
 @dataclass(frozen=True)
@@ -210,27 +210,26 @@ def run_events(spec: RunSpec, history: History, progress: Callable[[float], None
     eventful = any(assignment.strategy.decides_on_events() for assignment in spec.assignments)
     engine = Engine(spec, "backtest", StreamedTargets(spec) if eventful else ComputedTargets(spec, history))
     broker = PaperBroker(spec, flows_of(history) if spec.costs.impact > 0.0 else None, Finer.of(history))
-    units = {instrument.symbol: instrument.lots_per_unit for instrument in spec.instruments}
-    record = _Record(units)
+    record = _Record({instrument.symbol: instrument.lots_per_unit for instrument in spec.instruments})
     step, held, symbols = broker.step, engine.portfolio.held, len(spec.instruments)
-    marks: list[EquityMarked] = []
-    for event in market_events(history, None if spec.margin else engine.orders):
-        answers = step(engine, event)
-        if type(event) is BarsOpened:
-            record.take(answers)
-            continue
-        marked = record.take(answers) if len(answers) > 1 else answers[0]
-        if type(marked) is not EquityMarked:
-            raise InvariantViolated(f"a close was answered by {type(marked).__name__} before its equity was marked")
-        marks.append(marked)
-        if held:
+    closed, due = 0, _BATCH
+    for event in market_events(history, None if spec.margin else engine):
+        if isinstance(event, QuietCloses):
+            record.pass_over(event, engine)
+            closed += len(event.time)
+        else:
+            record.take(step(engine, event))
+            if isinstance(event, BarsOpened):
+                continue
             bars = event.bars
-            record.held += len(held) if len(bars) == symbols else sum(bar.symbol in held for bar in bars)
-        if len(marks) == _BATCH:
-            record.mark(marks)
-            if progress is not None:
-                progress(min(len(record.sessions) / history.size, 1.0))
-    record.mark(marks)
+            closed += len(bars)
+            if held:
+                record.held += len(held) if len(bars) == symbols else sum(bar.symbol in held for bar in bars)
+        if progress is not None and closed >= due:
+            progress(closed / history.size)
+            due = closed + _BATCH
+    if progress is not None:
+        progress(1.0)
     return Run(
         spec=spec,
         history=history,
@@ -262,35 +261,61 @@ class _Record:
         self.borrow_fees = 0.0
         self.drawdown = False
         self._units = units
+        self._takers: dict[type, Callable[..., None]] = {
+            EquityMarked: self._mark,
+            OrderFilled: self._fill,
+            OrderRefused: self._refuse,
+            CorporateActionApplied: self._act,
+            BarAmbiguous: self._doubt,
+            BorrowCharged: self._lend,
+            LimitBreached: self._breach,
+        }
 
-    def mark(self, events: list[EquityMarked]) -> None:
-        """Note the equity after closes and forget ``events``."""
-        self.equity.time.fromlist([event.bar_time for event in events])
-        self.equity.equity.fromlist([event.equity for event in events])
-        self.equity.cash.fromlist([event.cash for event in events])
-        self.sessions.fromlist([event.session for event in events])
-        events.clear()
+    def pass_over(self, closes: QuietCloses, engine: Engine) -> None:
+        """Let the engine pass over closes, and note the equity after each and the events among them."""
+        out: list[JournalEvent] = []
+        equities = engine.pass_over(closes, out)
+        self.equity.time.frombytes(closes.bar_time.tobytes())
+        self.equity.equity.frombytes(equities.tobytes())
+        self.equity.cash.extend(array("d", (engine.portfolio.cash,)) * len(equities))
+        self.sessions.frombytes(closes.session.tobytes())
+        if engine.portfolio.held:
+            self.held += len(equities)
+        self.take(out)
 
-    def take(self, events: list[JournalEvent]) -> JournalEvent | None:
-        """Note the fills, refusals, fees and breaches among ``events``; return the mark there is."""
-        marked = None
+    def take(self, events: Iterable[JournalEvent]) -> None:
+        """Note the marks, fills, refusals, fees and breaches among ``events``."""
+        takers = self._takers
         for event in events:
-            if type(event) is OrderFilled:
-                self._book(event, event.lots)
-                self.limited += event.open_lots > 0
-            elif type(event) is EquityMarked:
-                marked = event
-            elif type(event) is OrderRefused:
-                self.refusals.append(Refusal(event.bar_time, event.symbol, event.breach, event.lots, event.value, event.bound))
-            elif type(event) is CorporateActionApplied:
-                self._book(event, abs(event.lots_before))
-            elif type(event) is BarAmbiguous:
-                self.ambiguities.append(Ambiguity(event.bar_time, event.symbol, event.high_first, event.low_first))
-            elif type(event) is BorrowCharged:
-                self.borrow_fees += event.fee
-            elif type(event) is LimitBreached:
-                self.drawdown = self.drawdown or event.breach == Breach.MAX_DRAWDOWN.code
-        return marked
+            taker = takers.get(type(event))
+            if taker is not None:
+                taker(event)
+
+    def _mark(self, event: EquityMarked) -> None:
+        curve = self.equity
+        curve.time.append(event.bar_time)
+        curve.equity.append(event.equity)
+        curve.cash.append(event.cash)
+        self.sessions.append(event.session)
+
+    def _fill(self, event: OrderFilled) -> None:
+        self._book(event, event.lots)
+        self.limited += event.open_lots > 0
+
+    def _refuse(self, event: OrderRefused) -> None:
+        self.refusals.append(Refusal(event.bar_time, event.symbol, event.breach, event.lots, event.value, event.bound))
+
+    def _act(self, event: CorporateActionApplied) -> None:
+        self._book(event, abs(event.lots_before))
+
+    def _doubt(self, event: BarAmbiguous) -> None:
+        self.ambiguities.append(Ambiguity(event.bar_time, event.symbol, event.high_first, event.low_first))
+
+    def _lend(self, event: BorrowCharged) -> None:
+        self.borrow_fees += event.fee
+
+    def _breach(self, event: LimitBreached) -> None:
+        self.drawdown = self.drawdown or event.breach == Breach.MAX_DRAWDOWN.code
 
     def _book(self, event: OrderFilled | CorporateActionApplied, lots: int) -> None:
         row = ledger_row(event, self._units)

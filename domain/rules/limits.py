@@ -6,7 +6,7 @@ Each limit is a field of ``Limits``, a member of ``Breach`` and a line in ``boun
 from dataclasses import dataclass
 from enum import IntEnum
 from math import inf, sqrt
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from domain.rules.accounting import value_of, whole_lots
 from domain.rules.rule import rule
@@ -147,6 +147,11 @@ class Barred(NamedTuple):
 
 NOTHING_BARRED = Barred(0, 0.0, 0.0)
 
+_POSITION: Final = Breach.MAX_POSITION_SIZE.value
+_GROSS: Final = Breach.MAX_GROSS_EXPOSURE.value
+_NET: Final = Breach.MAX_NET_EXPOSURE.value
+_CLUSTER: Final = Breach.MAX_CLUSTER_EXPOSURE.value
+
 
 @dataclass(slots=True)
 class Share:
@@ -209,7 +214,7 @@ def barred_account(state: Watch, limits: Limits, equity: float, called: bool) ->
         return Barred(state.drawdown_breach, 1.0 - equity / state.peak, limits.max_drawdown)
     if state.daily_breach != 0:
         return Barred(state.daily_breach, 1.0 - equity / state.base, limits.daily_loss_limit)
-    return Barred(0, 0.0, 0.0)
+    return NOTHING_BARRED
 
 
 @rule
@@ -248,17 +253,13 @@ def bound_by_limits(
     sign = 1 if wanted > 0 else -1
     kept = held * sign if held * sign > 0 else 0
     bounded = Bounded(wanted, 0, 0.0, 0.0)
-    bound, breach = limits.max_position_size, Breach.MAX_POSITION_SIZE.value
-    bounded = cut_to(bounded, 0.0, bound, breach, kept, price, equity, lots_per_unit)
-    bound, breach = limits.max_gross_exposure, Breach.MAX_GROSS_EXPOSURE.value
-    bounded = cut_to(bounded, exposure.gross, bound, breach, kept, price, equity, lots_per_unit)
+    bounded = cut_to(bounded, 0.0, limits.max_position_size, _POSITION, kept, price, equity, lots_per_unit)
+    bounded = cut_to(bounded, exposure.gross, limits.max_gross_exposure, _GROSS, kept, price, equity, lots_per_unit)
     if limits.max_net_exposure < inf:
         net = exposure.highest if sign > 0 else -exposure.lowest
-        bound, breach = limits.max_net_exposure, Breach.MAX_NET_EXPOSURE.value
-        bounded = cut_to(bounded, net, bound, breach, kept, price, equity, lots_per_unit)
+        bounded = cut_to(bounded, net, limits.max_net_exposure, _NET, kept, price, equity, lots_per_unit)
     if limits.max_cluster_exposure < inf:
-        bound, breach = limits.max_cluster_exposure, Breach.MAX_CLUSTER_EXPOSURE.value
-        bounded = cut_to(bounded, cluster, bound, breach, kept, price, equity, lots_per_unit)
+        bounded = cut_to(bounded, cluster, limits.max_cluster_exposure, _CLUSTER, kept, price, equity, lots_per_unit)
     if limits.max_concentration < inf:
         bounded = cut_to_concentration(bounded, exposure.squares, kept, price, equity, lots_per_unit, limits)
     if limits.max_order_size < inf or limits.max_order_notional < inf:

@@ -2,7 +2,7 @@
 
 from enum import IntEnum
 from math import isfinite, nan
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from domain.rules.accounting import whole_lots
 from domain.rules.rule import rule
@@ -17,6 +17,11 @@ class SizingRule(IntEnum):
     VOLATILITY_TARGET = 3
     KELLY = 4
     RISK_PARITY = 5
+
+
+_FIXED_QUANTITY: Final = SizingRule.FIXED_QUANTITY.value
+_FIXED_FRACTION: Final = SizingRule.FIXED_FRACTION.value
+_RISK_PER_TRADE: Final = SizingRule.RISK_PER_TRADE.value
 
 
 class Sizing(NamedTuple):
@@ -53,13 +58,13 @@ def size(
     if not (isfinite(price) and price > 0.0 and isfinite(equity) and equity > 0.0 and isfinite(sizing.value)):
         return Size(0, 0.0, True)
     units = sizing.value * target
-    if sizing.rule == SizingRule.FIXED_FRACTION.value:
+    if sizing.rule == _FIXED_FRACTION:
         units = sizing.value * target * equity / (price * (1.0 + cost_rate))
-    elif sizing.rule == SizingRule.RISK_PER_TRADE.value:
+    elif sizing.rule == _RISK_PER_TRADE:
         if not (isfinite(measured) and measured > 0.0):
             return Size(0, 0.0, True)
         units = sizing.value * target * equity / (price * measured)
-    elif sizing.rule != SizingRule.FIXED_QUANTITY.value:
+    elif sizing.rule != _FIXED_QUANTITY:
         if not (isfinite(measured) and measured >= 0.0):
             return Size(0, 0.0, True)
         units = measured * target * equity / (price * (1.0 + cost_rate))

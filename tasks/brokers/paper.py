@@ -136,14 +136,17 @@ class PaperBroker:
 
     def _open(self, engine: Engine, event: BarsOpened, out: list[JournalEvent]) -> None:
         """Fill what the opening meets: sells before buys, each in code-point order of symbols."""
-        bars = [bar for bar in event.bars if bar.symbol in engine.working or bar.symbol in engine.resting]
+        working, resting = engine.working, engine.resting
+        bars = [bar for bar in event.bars if bar.symbol in working or bar.symbol in resting]
         for side in (Side.SELL, Side.BUY):
             for bar in bars:
-                order = engine.working.get(bar.symbol)
+                order = working.get(bar.symbol)
                 if order is not None and order.side == side:
                     self._fill_target(engine, order, bar, event, out)
-                if self._meets(engine, bar, bar.open, bar.open):
+                if resting and self._meets(engine, bar, bar.open, bar.open):
                     self._match_opening(engine, bar, side, event, out)
+        if not resting:
+            return
         for bar in bars:
             if self._meets(engine, bar, bar.open, bar.open):
                 rows = rows_of(engine.resting[bar.symbol])
@@ -151,12 +154,12 @@ class PaperBroker:
                 self._report(engine, bar, event.time, rows, [], out)
 
     def _fill_target(self, engine: Engine, order: Order, bar: Bar, event: BarsOpened, out: list[JournalEvent]) -> None:
-        units = self._terms[bar.symbol].lots_per_unit
+        units, lots = self._terms[bar.symbol].lots_per_unit, order.open_lots
         cash = inf if self._spec.margin else engine.portfolio.cash
         allowance, levies, flow = self._allowance(engine, bar), self._levies_for(bar, event.session), self._flow(bar)
-        fill = simulate_market_fill(order.side, order.open_lots, bar.open, allowance, cash, self._costs, levies, flow, units)
+        fill = simulate_market_fill(order.side, lots, bar.open, allowance, cash, self._costs, levies, flow, units)
         if fill.lots:
-            rest = order.open_lots - fill.lots - fill.cut_lots
+            rest = lots - fill.lots - fill.cut_lots
             self._tell(engine, _filled(order, event.time, bar, fill.lots, bar.open, fill.price, fill.fee, rest), out)
         if fill.cut_lots:
             self._tell(engine, OrderCancelled(event.time, order.order_id), out)

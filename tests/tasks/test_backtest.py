@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from histories import HOURLY, TESTS
 
+from domain import timeline
 from domain.errors import DataError, InputError, TradingError
 from domain.market import TIMEFRAMES, Bars, Instrument
 from domain.sessions import expected_bars
@@ -427,8 +428,9 @@ def test_a_missing_file_is_a_data_error(tmp_path: Path) -> None:
 
 
 def test_progress_of_the_event_engine_rises_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """3,000 closings told of every 1,000: a third, two thirds, all."""
+    """3,000 closings, at most 1,000 of them passed over at once: told after the first, then a thousand later each time."""
     monkeypatch.setattr(backtest, "_BATCH", 1_000)
+    monkeypatch.setattr(timeline, "_CHUNK", 1_000)
     told: list[float] = []
     run_backtest(BacktestRequest(("buy_and_hold",), bars=CRYPTO, asset_class="crypto", engine="event"), progress=told.append)
-    assert told == pytest.approx([1 / 3, 2 / 3, 1.0])
+    assert told == pytest.approx([1_001 / 3_000, 2_001 / 3_000, 1.0])
