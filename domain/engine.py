@@ -60,7 +60,7 @@ from domain.state import State
 from domain.wishes import Cancel, View, Wish, checked_wishes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
     from collections.abc import Set as AbstractSet
 
     import numpy as np
@@ -113,6 +113,7 @@ class Engine(State):
         "_on_close",
         "_protected",
         "_remembers",
+        "_scales",
         "_sessions",
         "_shares",
         "_targets",
@@ -137,6 +138,8 @@ class Engine(State):
         self._sessions: dict[str, int] = {}
         self._shares: dict[str, Share] = {}
         """What each symbol takes of the account, as far as that was weighed for the decisions of a close."""
+        self._scales = {symbol: (Share(), terms.lots_per_unit, terms.margin.initial) for symbol, terms in self._terms.items()}
+        """Where each symbol is weighed, by its lots a unit and its initial margin."""
         self._remembers = self._collared or bool(self._timed) or self._measuring is not None
         """Whether a close means more to this run than its price."""
         self._always_decides = self._remembers or self._margin or bool(self._eventful)
@@ -422,6 +425,10 @@ class Engine(State):
             self._liquidate(keep, event.time, out)
         return out
 
+    def awaits(self) -> Container[str]:
+        """Return the symbols with orders that wait for an opening."""
+        return self.working.keys() | self.resting.keys()
+
     def quiet_until(self, number: int) -> int:
         """Return the number of the first bar, from ``number`` on, at whose close something may be decided.
 
@@ -464,7 +471,10 @@ class Engine(State):
         """Take the targets that changed, withdraw what they replace, and order what is due; nothing for symbols that are gone."""
         due = []
         standing, measuring, timed = self.standing, self._measuring, self._timed
+        by_target_alone = measuring is None and not timed and not self._deferred
         for bar, target in zip(event.bars, targets, strict=True):
+            if by_target_alone and target != target:  # noqa: PLR0124 - NaN: what stands shall stand
+                continue
             symbol = bar.symbol
             if symbol in gone:
                 continue
@@ -706,15 +716,15 @@ class Engine(State):
         if len(self._terms) == 1:
             return Exposure(self.portfolio.cash)
         if not self._shares:
-            names = {*self.portfolio.held, *self.working, *self.resting}
-            self._shares = {name: self._share(name) for name in names}
+            self._shares = {name: self._share(name) for name in {*self.portfolio.held, *self.working, *self.resting}}
         return rest_of_account(self.portfolio.cash, self._shares, sorted(self._shares), symbol)
 
     def _share(self, symbol: str) -> Share:
-        share, terms, price = Share(), self._terms[symbol], self.portfolio.marks[symbol]
+        share, units, initial = self._scales[symbol]
+        portfolio = self.portfolio
+        price = portfolio.marks[symbol]
         buys, sells = self._open_lots(symbol) if symbol in self.working or symbol in self._eventful else (0, 0)
-        lots, buy_price = self.portfolio.position(symbol).lots, price * (1.0 + self._cost_rate)
-        weigh(share, lots, buys, sells, price, buy_price, terms.lots_per_unit, terms.margin.initial)
+        weigh(share, portfolio.position(symbol).lots, buys, sells, price, price * (1.0 + self._cost_rate), units, initial)
         return share
 
     def _open_lots(self, symbol: str) -> tuple[int, int]:

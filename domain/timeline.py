@@ -16,7 +16,7 @@ from domain.market import Bar
 from domain.sessions import instants, session_dates, sessions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence, Sized
+    from collections.abc import Container, Iterable, Iterator, Sequence, Sized
 
     from numpy.typing import NDArray
 
@@ -223,6 +223,10 @@ class Listener(Protocol):
         """What waits for an opening."""
         ...
 
+    def awaits(self) -> Container[str]:
+        """Return the symbols of those orders."""
+        ...
+
     def quiet_until(self, number: int) -> int:
         """Return the number of the first bar, from ``number`` on, at whose close something may be decided."""
         ...
@@ -232,6 +236,12 @@ class _Everything:
     """Hears everything."""
 
     orders = (True,)
+
+    def __contains__(self, symbol: object) -> bool:
+        return True
+
+    def awaits(self) -> Container[str]:
+        return self
 
     def quiet_until(self, number: int) -> int:
         return number
@@ -244,8 +254,8 @@ def market_events(history: History, listener: Listener | None) -> Iterator[BarsO
 def market_events(history: History, listener: Listener | None = None) -> Iterator[BarsOpened | BarsClosed | QuietCloses]:
     """Yield the history as events: in time order, closings before openings at one instant.
 
-    With a ``listener`` an opening is left out while it has no orders and no corporate action takes effect, and of a single
-    symbol the closes at which it decides nothing come together.
+    With a ``listener`` openings are told only of symbols for which it has orders, or a corporate action takes effect; of a
+    single symbol the closes at which it decides nothing come together.
     """
     plan = schedule(history)
     effects = _Effects(actions_by_bar(history), {bar: (action,) for bar, action in delistings_by_bar(history).items()})
@@ -298,7 +308,7 @@ def _one_symbol(
 
 def _several_symbols(history: History, plan: Schedule, effects: _Effects, listener: Listener) -> Iterator[BarsOpened | BarsClosed]:
     columns, symbols = _columns(history), [instrument.symbol for instrument in history.instruments]
-    orders = listener.orders
+    orders, of = listener.orders, memoryview(plan.symbol)
 
     def bars(numbers: NDArray[np.int32]) -> Iterator[Bar]:
         names = [symbols[index] for index in plan.symbol[numbers].tolist()]
@@ -315,10 +325,11 @@ def _several_symbols(history: History, plan: Schedule, effects: _Effects, listen
                 ends = effects.among(effects.closing, plan.bar[begin:end]) if effects.closing else ()
                 yield BarsClosed(time, session, tuple(islice(closed, end - begin)), ends)
                 continue
-            numbers = plan.bar[begin:end]
-            effective = effects.among(effects.opening, numbers)
+            effective = effects.among(effects.opening, plan.bar[begin:end])
             if orders or effective:
-                yield BarsOpened(time, tuple(bars(numbers)), effective, session)
+                numbers, awaited = plan.bar[begin:end].tolist(), listener.awaits()
+                told = [number for number in numbers if symbols[of[number]] in awaited or number in effects.opening]
+                yield BarsOpened(time, tuple(bars(np.array(told, np.int32))), effective, session)
 
 
 def _columns(history: History) -> list[NDArray[np.generic]]:

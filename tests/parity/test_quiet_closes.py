@@ -121,6 +121,21 @@ def test_only_what_can_be_decided_is_told_bar_by_bar() -> None:
     assert kinds == [(QuietCloses, 1), *decided, (QuietCloses, 2), *decided, (QuietCloses, 1)]
 
 
+def test_an_opening_is_told_of_the_symbols_that_something_comes_of() -> None:
+    """Of three symbols BBB is bought on Tuesday and left on Thursday; CCC pays a dividend on Wednesday."""
+    bars = [market(symbol, [10.0] * 5) for symbol in ("AAA", "BBB", "CCC")]
+    past = history(*bars, actions=[CorporateAction("CCC", "2021-03-03", "dividend", 0.1)])
+    spec = scripted(past, {"AAA": "", "BBB": "1 . 0", "CCC": ""}, quantity(1))
+    engine, broker, opened = Engine(spec, "test", ComputedTargets(spec, past)), PaperBroker(spec), []
+    for event in market_events(past, engine):
+        if isinstance(event, BarsOpened):
+            opened.append((event.time // DAY - MONDAY // DAY, [bar.symbol for bar in event.bars]))
+        assert not isinstance(event, QuietCloses)
+        broker.step(engine, event)
+    assert opened == [(1, ["BBB"]), (2, ["CCC"]), (3, ["BBB"])]
+    assert_alike(spec, past)
+
+
 def test_a_limit_met_in_the_middle_is_told_where_it_was_met() -> None:
     """1,000 shares at 100 of 100,000: the fourth close, 94, is 6 % under the peak; nothing is decided there or after it."""
     past = history(market("AAA", [100.0, 100, 98, 94, 93, 99]))
