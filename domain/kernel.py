@@ -89,7 +89,7 @@ def simulate(
 ) -> KernelResult:
     """Run ``targets`` (one array for each symbol, as long as its bars) over ``history``; ``script`` are orders beside them."""
     timed = plan or schedule(history)
-    columns = [joined([getattr(bars, name) for bars in history.bars]) for name in ("open", "high", "low", "close", "volume")]
+    columns = history.columns
     instruments = spec.instruments
     closings = int(np.count_nonzero(timed.kind == CLOSE))
     resting = spec.has_exits or bool(script)
@@ -99,7 +99,7 @@ def simulate(
         timed.bar.view(np.uint32),
         timed.symbol.view(np.uint32),
         timed.session,
-        *columns,
+        *columns[1:],
         joined(targets),
         *_action_columns(history, len(timed.symbol)),
         _haircuts(history, len(timed.symbol)),
@@ -118,7 +118,7 @@ def simulate(
         spec.path.value,
         float(spec.touch_probability),
         int(spec.seed),
-        joined([bars.time for bars in history.bars]) if spec.touch_probability > 0.0 else np.empty(0, np.int64),
+        columns.time if spec.touch_probability > 0.0 else np.empty(0, np.int64),
         *finer_columns(history),
         *_lines(spec, history, timed, script or {}),
     )

@@ -179,9 +179,14 @@ class AccountState:
     drawdown_breached: int = 0
 
 
+_RECORDS: dict[type[Any], np.dtype[Any]] = {}  # making one takes as long as some ten fills
+
+
 def record_of(cls: type[Any]) -> np.dtype[Any]:
     """Return the record type with the fields of a dataclass of ints and floats."""
-    return np.dtype([(field.name, _TYPES[field.type]) for field in fields(cls)])
+    if cls not in _RECORDS:
+        _RECORDS[cls] = np.dtype([(field.name, _TYPES[field.type]) for field in fields(cls)])
+    return _RECORDS[cls]
 
 
 def room(count: int, cls: type[Any]) -> Rows:

@@ -74,10 +74,11 @@ class Exits:
 
     def rules(self) -> ExitRules:
         """Return them as the trading rules take them."""
-        stop_loss, take_profit, trailing = (
-            nan if value is None else float(value) for value in (self.stop_loss, self.take_profit, self.trailing)
-        )
-        return ExitRules(stop_loss, take_profit, trailing, self.bars or 0)
+        return ExitRules(_fraction(self.stop_loss), _fraction(self.take_profit), _fraction(self.trailing), self.bars or 0)
+
+
+def _fraction(value: float | None) -> float:
+    return nan if value is None else float(value)
 
 
 @dataclass(frozen=True)

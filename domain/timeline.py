@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, overload
 
@@ -27,7 +28,18 @@ OPEN: Final = 1
 _CHUNK: Final = 16_384
 
 
-@dataclass(frozen=True, slots=True)
+class Columns(NamedTuple):
+    """Bars of several symbols, symbol after symbol."""
+
+    time: NDArray[np.int64]
+    open: NDArray[np.float64]
+    high: NDArray[np.float64]
+    low: NDArray[np.float64]
+    close: NDArray[np.float64]
+    volume: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
 class History:
     """Raw bars of several instruments, in code-point order of their symbols, and the corporate actions to apply to them.
 
@@ -44,6 +56,11 @@ class History:
     def size(self) -> int:
         """The number of bars of all symbols."""
         return sum(len(bars) for bars in self.bars)
+
+    @cached_property
+    def columns(self) -> Columns:
+        """The bars of all symbols as one series; those of a single symbol are not copied."""
+        return Columns(*(joined([getattr(bars, name) for bars in self.bars]) for name in Columns._fields))
 
     @property
     def first_time(self) -> int:
@@ -282,7 +299,7 @@ def _one_symbol(
     series, symbol, orders = history.bars[0], history.instruments[0].symbol, listener.orders
     # A memory view gives a number as Python's own, sooner than an array and without a copy.
     opened, closed = memoryview(plan.time[0::2]), memoryview(plan.time[1::2])
-    session, columns = memoryview(plan.session), [memoryview(column) for column in _columns(history)]
+    session, columns = memoryview(plan.session), [memoryview(column) for column in history.columns]
     start, opens, highs, lows, closes, volumes = columns
 
     def bars_at(number: int) -> tuple[Bar, ...]:
@@ -307,7 +324,7 @@ def _one_symbol(
 
 
 def _several_symbols(history: History, plan: Schedule, effects: _Effects, listener: Listener) -> Iterator[BarsOpened | BarsClosed]:
-    columns, symbols = _columns(history), [instrument.symbol for instrument in history.instruments]
+    columns, symbols = history.columns, [instrument.symbol for instrument in history.instruments]
     orders, of = listener.orders, memoryview(plan.symbol)
 
     def bars(numbers: NDArray[np.int32]) -> Iterator[Bar]:
@@ -330,11 +347,6 @@ def _several_symbols(history: History, plan: Schedule, effects: _Effects, listen
                 numbers, awaited = plan.bar[begin:end].tolist(), listener.awaits()
                 told = [number for number in numbers if symbols[of[number]] in awaited or number in effects.opening]
                 yield BarsOpened(time, tuple(bars(np.array(told, np.int32))), effective, session)
-
-
-def _columns(history: History) -> list[NDArray[np.generic]]:
-    names = ("time", "open", "high", "low", "close", "volume")
-    return [joined([getattr(bars, name) for bars in history.bars]) for name in names]
 
 
 def joined(columns: Sequence[NDArray[Any]]) -> NDArray[Any]:
