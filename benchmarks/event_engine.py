@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import made_run
 from measure import cpu_seconds, peak_megabytes, show, show_machine
 
+from domain.strategy import Exits
+from strategies.moving_average_crossover import MovingAverageCrossover
 from tasks.backtest import Run, run_events
 
 BARS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Patient(MovingAverageCrossover):
+    """A crossover that would leave a position after more bars than there are: its bars have to be counted."""
+
+    exits = Exits(bars=10 * BARS)
 
 
 def main() -> None:
@@ -25,6 +36,8 @@ def main() -> None:
         rates.append(count / cpu_seconds(work))
         show(f"event engine, {count:,} minute bars, {len(runs[0].fills):,} fills", rates[-1], "bars/CPU s", at_least=400_000)
     show("event engine, peak memory of the process", peak_megabytes(), "MB", below=400)
+    each = made_run.spec(past, Patient(fast=10, slow=30))
+    show("the same with a time exit, each close an event", past.size / cpu_seconds(lambda: run_events(each, past)), "bars/CPU s")
     many = made_run.portfolio()
     spread = made_run.spec(many)
     show(

@@ -104,11 +104,12 @@ class Engine(State):
     """Trades one account by one run's specification."""
 
     __slots__ = (
-        "_always_decides",
         "_assignments",
         "_before",
         "_collared",
+        "_decides_always",
         "_doubted",
+        "_is_quiet",
         "_margin",
         "_on_close",
         "_protected",
@@ -140,9 +141,11 @@ class Engine(State):
         """What each symbol takes of the account, as far as that was weighed for the decisions of a close."""
         self._scales = {symbol: (Share(), terms.lots_per_unit, terms.margin.initial) for symbol, terms in self._terms.items()}
         """Where each symbol is weighed, by its lots a unit and its initial margin."""
-        self._remembers = self._collared or bool(self._timed) or self._measuring is not None
+        self._decides_always = bool(self._timed) or self._measuring is not None
+        """Whether any close may decide something without a target that changes."""
+        self._remembers = self._collared or self._decides_always
         """Whether a close means more to this run than its price."""
-        self._always_decides = self._remembers or self._margin or bool(self._eventful)
+        self._is_quiet = not (self._decides_always or self._margin or self._eventful)
 
     # What comes in
 
@@ -415,7 +418,7 @@ class Engine(State):
             self._report_breaches(before, event.time, out)
         keep = self._margin_call(event.time, out) if self._margin else 1.0
         targets = self._on_close(event)
-        if targets or self._deferred or self._remembers:
+        if targets or self._deferred or self._decides_always:
             self._decide(event, targets or [nan] * len(bars), gone, keep < 1.0, out)
         if self._eventful:
             for bar in event.bars:
@@ -434,9 +437,9 @@ class Engine(State):
 
         No order is open, no entry waits, and no target changes before it: equity is all that moves.
         """
-        if self._always_decides or self.orders or self._deferred or self._doubted:
-            return number
-        return self._targets.quiet_until(number)
+        if self._is_quiet and not (self.orders or self._deferred or self._doubted):
+            return self._targets.quiet_until(number)
+        return number
 
     def pass_over(self, closes: QuietCloses, out: list[JournalEvent]) -> NDArray[np.float64]:
         """Take closes at which nothing is decided as ``close`` takes each, add breaches to ``out``, and return the equities."""
@@ -456,6 +459,8 @@ class Engine(State):
                         watched = self._watch
                 before = equity
         self._equity = marked[-1]
+        if self._collared:
+            self._before[symbol] = float(closes.close[-2]) if len(marked) > 1 else portfolio.marks.get(symbol, 0.0)
         portfolio.marks[symbol], self.bar_time = float(closes.close[-1]), int(closes.bar_time[-1])
         self._targets.pass_over(len(marked))
         return equities

@@ -346,7 +346,8 @@ def _several_symbols(history: History, plan: Schedule, effects: _Effects, listen
             if orders or effective:
                 numbers, awaited = plan.bar[begin:end].tolist(), listener.awaits()
                 told = [number for number in numbers if symbols[of[number]] in awaited or number in effects.opening]
-                yield BarsOpened(time, tuple(bars(np.array(told, np.int32))), effective, session)
+                if told:
+                    yield BarsOpened(time, tuple(bars(np.array(told, np.int32))), effective, session)
 
 
 def joined(columns: Sequence[NDArray[Any]]) -> NDArray[Any]:

@@ -68,6 +68,7 @@ def assert_alike(spec: RunSpec, past: History) -> Told:
     assert one.events == other.events
     assert one.engine.state_hash() == other.engine.state_hash()
     assert one.engine.portfolio.marks == other.engine.portfolio.marks
+    assert one.engine._before == other.engine._before
     assert one.engine.bar_time == other.engine.bar_time
     return one
 
@@ -157,11 +158,22 @@ def test_a_delisting_and_a_dividend_end_what_is_passed_over() -> None:
     assert told.engine.portfolio.cash == pytest.approx(100_000 - 1_100 + 50 + 1_260)
 
 
-@pytest.mark.parametrize("limits", [Limits(price_collar=0.5), Limits(max_cluster_exposure=0.5)], ids=["collar", "cluster"])
-def test_runs_that_remember_closes_pass_over_none(limits: Limits) -> None:
-    """A price collar compares with the close before, a cluster with the returns of sixty."""
+@pytest.mark.parametrize(("closes", "held"), [([10.0, 10, 10, 11, 12], 1), ([10.0, 10, 10, 10, 12], 0)])
+def test_a_price_collar_compares_with_the_close_before_also_where_that_was_passed_over(closes: list[float], held: int) -> None:
+    """Wanted at the fifth of six closes, after four quiet ones: 12 is within 15 % of 11, and too far from 10."""
+    past = history(market("AAA", [10.0] * 6, [*closes, 12.0]))
+    spec = scripted(past, {"AAA": ". . . . 1"}, quantity(1), limits=Limits(price_collar=0.15))
+    told = assert_alike(spec, past)
+    assert told.passed >= 4
+    assert told.engine.portfolio.position("AAA").lots == held
+    run_alike(spec, past)
+
+
+def test_runs_that_remember_returns_pass_over_none() -> None:
+    """A cluster is told by the returns of sixty closes."""
     past = history(market("AAA", [10.0] * 5))
-    assert assert_alike(scripted(past, {"AAA": "1"}, quantity(1), limits=limits), past).passed == 0
+    spec = scripted(past, {"AAA": "1"}, quantity(1), limits=Limits(max_cluster_exposure=0.5))
+    assert assert_alike(spec, past).passed == 0
 
 
 def test_an_entry_that_waits_is_planned_at_every_close() -> None:
