@@ -60,7 +60,7 @@ from domain.state import State
 from domain.wishes import Cancel, View, Wish, checked_wishes
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Sequence
+    from collections.abc import Sequence
     from collections.abc import Set as AbstractSet
 
     import numpy as np
@@ -428,7 +428,7 @@ class Engine(State):
             self._liquidate(keep, event.time, out)
         return out
 
-    def awaits(self) -> Container[str]:
+    def awaits(self) -> AbstractSet[str]:
         """Return the symbols with orders that wait for an opening."""
         return self.working.keys() | self.resting.keys()
 

@@ -82,6 +82,8 @@ class ComputedTargets:
         if len(event.bars) == 1:
             target = next(self._next[event.bars[0].symbol])
             return (target,) if target == target else ()  # noqa: PLR0124 - not NaN
+        if len(event.bars) == len(self._next):  # both in code-point order
+            return list(map(next, self._next.values()))
         return [next(self._next[bar.symbol]) for bar in event.bars]
 
     def observe(self, event: BarsClosed) -> None:

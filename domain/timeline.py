@@ -17,7 +17,7 @@ from domain.market import Bar
 from domain.sessions import instants, session_dates, sessions
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator, Sequence, Sized
+    from collections.abc import Iterable, Iterator, Sequence, Sized
 
     from numpy.typing import NDArray
 
@@ -240,7 +240,7 @@ class Listener(Protocol):
         """What waits for an opening."""
         ...
 
-    def awaits(self) -> Container[str]:
+    def awaits(self) -> Iterable[str]:
         """Return the symbols of those orders."""
         ...
 
@@ -249,16 +249,13 @@ class Listener(Protocol):
         ...
 
 
-class _Everything:
-    """Hears everything."""
+class _Everything(NamedTuple):
+    """Hears everything of all its symbols, as if each had an order."""
 
-    orders = (True,)
+    orders: Sequence[str]
 
-    def __contains__(self, symbol: object) -> bool:
-        return True
-
-    def awaits(self) -> Container[str]:
-        return self
+    def awaits(self) -> Sequence[str]:
+        return self.orders
 
     def quiet_until(self, number: int) -> int:
         return number
@@ -277,7 +274,8 @@ def market_events(history: History, listener: Listener | None = None) -> Iterato
     plan = schedule(history)
     effects = _Effects(actions_by_bar(history), {bar: (action,) for bar, action in delistings_by_bar(history).items()})
     alternating = len(history.bars) == 1 and plan.alternates
-    return (_one_symbol if alternating else _several_symbols)(history, plan, effects, listener or _Everything())
+    heard = listener or _Everything([instrument.symbol for instrument in history.instruments])
+    return (_one_symbol if alternating else _several_symbols)(history, plan, effects, heard)
 
 
 class _Effects(NamedTuple):
@@ -325,7 +323,7 @@ def _one_symbol(
 
 def _several_symbols(history: History, plan: Schedule, effects: _Effects, listener: Listener) -> Iterator[BarsOpened | BarsClosed]:
     columns, symbols = history.columns, [instrument.symbol for instrument in history.instruments]
-    orders, of = listener.orders, memoryview(plan.symbol)
+    orders, place_of = listener.orders, {symbol: place for place, symbol in enumerate(symbols)}
 
     def bars(numbers: NDArray[np.int32]) -> Iterator[Bar]:
         names = [symbols[index] for index in plan.symbol[numbers].tolist()]
@@ -344,10 +342,11 @@ def _several_symbols(history: History, plan: Schedule, effects: _Effects, listen
                 continue
             effective = effects.among(effects.opening, plan.bar[begin:end])
             if orders or effective:
-                numbers, awaited = plan.bar[begin:end].tolist(), listener.awaits()
-                told = [number for number in numbers if symbols[of[number]] in awaited or number in effects.opening]
-                if told:
-                    yield BarsOpened(time, tuple(bars(np.array(told, np.int32))), effective, session)
+                waits, numbers = np.zeros(len(symbols), np.bool_), plan.bar[begin:end]
+                waits[[place_of[symbol] for symbol in (*listener.awaits(), *(action.symbol for action in effective))]] = True
+                told = numbers[waits[plan.symbol[numbers]]]
+                if len(told):
+                    yield BarsOpened(time, tuple(bars(told)), effective, session)
 
 
 def joined(columns: Sequence[NDArray[Any]]) -> NDArray[Any]:

@@ -173,9 +173,11 @@ def weigh(
     share: Share, lots: int, buys: int, sells: int, price: float, buy_price: float, lots_per_unit: int, initial: float
 ) -> None:
     """Write the share of a symbol that holds ``lots`` and has open orders that may buy ``buys`` and sell ``sells`` lots."""
-    highest = value_of(lots + buys, price, lots_per_unit)
-    lowest = highest if buys == 0 and sells == 0 else value_of(lots - sells, price, lots_per_unit)
-    value = abs(highest) if abs(highest) > abs(lowest) else abs(lowest)
+    highest = lowest = value_of(lots + buys, price, lots_per_unit)
+    value = abs(highest)
+    if buys != 0 or sells != 0:
+        lowest = value_of(lots - sells, price, lots_per_unit)
+        value = max(value, abs(lowest))
     share.reserved = value_of(buys, buy_price, lots_per_unit) if buys > 0 else 0.0
     share.value, share.highest, share.lowest, share.margin = value, highest, lowest, value * initial
 
