@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 import warnings
-from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,7 @@ from measure import cpu_seconds, show, show_machine
 
 from domain.indicators import sma
 from domain.kernel import simulate
-from domain.run import RunSpec, parse_sizing
+from domain.run import RunSpec
 from domain.sweep import sweep
 from domain.targets import target_arrays
 from domain.timeline import schedule
@@ -140,8 +139,7 @@ def vectorbt(bars: Bars) -> None:
 def our_sweep() -> None:
     """Show this system's sweep of the same pairs."""
     past = made_run.portfolio(symbols=1)
-    (assignment,) = made_run.spec(past).assignments
-    spec = RunSpec((replace(assignment, sizing=parse_sizing("fixed_quantity:1", 1)),), past.instruments, past.timeframe)
+    spec = RunSpec(made_run.spec(past).assignments, past.instruments, past.timeframe)
     sweep(spec, past, MovingAverageCrossover, PAIRS[:1])
     seconds = cpu_seconds(lambda: sweep(spec, past, MovingAverageCrossover, PAIRS), 5)
     show("this sweep, averages and all measures included", len(PAIRS) / seconds, "runs/CPU s")

@@ -476,7 +476,7 @@ class Engine(State):
         """Take the targets that changed, withdraw what they replace, and order what is due; nothing for symbols that are gone."""
         due = []
         standing, measuring, timed = self.standing, self._measuring, self._timed
-        by_target_alone = measuring is None and not timed and not self._deferred
+        by_target_alone = not (self._decides_always or self._deferred)
         for bar, target in zip(event.bars, targets, strict=True):
             if by_target_alone and target != target:  # noqa: PLR0124 - NaN: what stands shall stand
                 continue

@@ -8,7 +8,7 @@ import numpy as np
 
 from domain.rules.matching import FinerBars
 from domain.sessions import instants
-from domain.timeline import joined
+from domain.timeline import columns_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,5 +31,4 @@ def finer_columns(history: History) -> tuple[FinerBars, NDArray[np.int64]]:
         opens, closes = instants(bars.time, bars.timeframe, bars.calendar)
         places.append(offset + np.stack([np.searchsorted(finer.time, opens), np.searchsorted(finer.time, closes)], axis=1))
         offset += len(finer)
-    columns = [joined([getattr(one, name) for one in history.finer]) for name in FinerBars._fields]
-    return FinerBars(*columns), np.concatenate(places)
+    return FinerBars(*columns_of(history.finer, FinerBars._fields)), np.concatenate(places)

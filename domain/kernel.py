@@ -39,7 +39,7 @@ from domain.rules.sizing import SizingRule
 from domain.rules.ticks import limit_on_tick, stop_on_tick
 from domain.run import NO_LIMITS, RunSpec
 from domain.sessions import instants, session_dates, session_ends
-from domain.timeline import CLOSE, History, Schedule, actions_by_bar, delistings_by_bar, joined, schedule
+from domain.timeline import CLOSE, History, Schedule, actions_by_bar, columns_of, delistings_by_bar, joined, schedule
 from domain.wishes import Cancel, Wish
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ def _signal_columns(spec: RunSpec, history: History, timed: Schedule) -> tuple[N
         return np.empty(0), np.empty(0), np.empty(0, np.int64)
     adjusted = adjust_forward(history)
     months = timed.session.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
-    return joined([bars.open for bars in adjusted]), joined([bars.close for bars in adjusted]), months
+    return *columns_of(adjusted, ("open", "close")), months
 
 
 def flow_columns(spec: RunSpec, history: History) -> NDArray[np.float64]:

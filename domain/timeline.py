@@ -60,7 +60,7 @@ class History:
     @cached_property
     def columns(self) -> Columns:
         """The bars of all symbols as one series; those of a single symbol are not copied."""
-        return Columns(*(joined([getattr(bars, name) for bars in self.bars]) for name in Columns._fields))
+        return Columns(*columns_of(self.bars, Columns._fields))
 
     @property
     def first_time(self) -> int:
@@ -296,7 +296,8 @@ def _one_symbol(
     """Yield the events of one symbol, where each bar opens and then closes."""
     series, symbol, orders = history.bars[0], history.instruments[0].symbol, listener.orders
     # A memory view gives a number as Python's own, sooner than an array and without a copy.
-    opened, closed = memoryview(plan.time[0::2]), memoryview(plan.time[1::2])
+    closings = plan.time[1::2]
+    opened, closed = memoryview(plan.time[0::2]), memoryview(closings)
     session, columns = memoryview(plan.session), [memoryview(column) for column in history.columns]
     start, opens, highs, lows, closes, volumes = columns
 
@@ -314,7 +315,7 @@ def _one_symbol(
         quiet = min(listener.quiet_until(number), disturbed[bisect_left(disturbed, number)], number + _CHUNK)
         if quiet > number:
             part = slice(number, quiet)
-            yield QuietCloses(symbol, series.time[part], plan.time[1::2][part], plan.session[part], series.close[part])
+            yield QuietCloses(symbol, series.time[part], closings[part], plan.session[part], series.close[part])
             number = quiet
             continue
         yield BarsClosed(closed[number], session[number], bars or bars_at(number), effects.closing.get(number, ()))
@@ -347,6 +348,12 @@ def _several_symbols(history: History, plan: Schedule, effects: _Effects, listen
                 told = numbers[waits[plan.symbol[numbers]]]
                 if len(told):
                     yield BarsOpened(time, tuple(bars(told)), effective, session)
+
+
+def columns_of(bars: Iterable[Bars], names: Iterable[str]) -> list[NDArray[Any]]:
+    """Return the named columns of several symbols, each as one; ``joined`` says when without a copy."""
+    series = tuple(bars)
+    return [joined([getattr(one, name) for one in series]) for name in names]
 
 
 def joined(columns: Sequence[NDArray[Any]]) -> NDArray[Any]:
