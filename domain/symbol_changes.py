@@ -86,9 +86,17 @@ def joined_by_changes(
     return [found[symbol] for symbol in sorted(found) if len(found[symbol])], {old: _last(new, names) for old, new in names.items()}
 
 
-def renamed_actions(actions: Iterable[CorporateAction], names: dict[str, str]) -> tuple[CorporateAction, ...]:
-    """Return the actions under the symbols that their shares have now."""
-    return tuple(structs.replace(action, symbol=names.get(action.symbol, action.symbol)) for action in actions)
+def renamed_actions(
+    actions: Iterable[CorporateAction], names: Mapping[str, str], changes: Iterable[SymbolChange]
+) -> tuple[CorporateAction, ...]:
+    """Return the actions under the symbols that their shares have now, ``names`` as ``joined_by_changes`` returns them.
+
+    Actions of a renamed symbol after the day of its change are those of another share, as its bars are, and left out. Those of
+    the successor before that day are the share's: providers list a share's past under its symbol of today.
+    """
+    last_days = {change.symbol: change.ex_date for change in changes if names.get(change.symbol, change.symbol) != change.symbol}
+    own = [action for action in actions if action.ex_date <= last_days.get(action.symbol, action.ex_date)]
+    return tuple(structs.replace(action, symbol=names.get(action.symbol, action.symbol)) for action in own)
 
 
 def _goes_on(change: SymbolChange, there: Collection[str], after: Mapping[str, SymbolChange]) -> bool:

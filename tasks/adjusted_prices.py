@@ -37,5 +37,5 @@ def adjusted_prices(
     stored = [replace(read_bars(database, one, timeframe), calendar=known.get(one, Instrument.of(one)).calendar) for one in wanted]
     series, names = joined_by_changes([bars for bars in stored if len(bars)], changes, [symbol])
     found = [bars for bars in series if bars.symbol == symbol] or [bars for bars in stored if bars.symbol == symbol]
-    actions = merged(renamed_actions(read_actions(database, wanted), names))
+    actions = merged(renamed_actions(read_actions(database, wanted), names, changes))
     return adjust_backward(found[0], actions, known_at=known_at, convention=convention)

@@ -92,7 +92,7 @@ def from_file(
         raise DataError(f"{path} has no bar that can be true, the first finding: row {first.row} {first.kind}, {first.detail}")
     series, names = joined_by_changes(found.checked.bars, changes, symbols or ())
     instruments = tuple(Instrument.of(bars.symbol, asset_class) for bars in series)
-    history, notes = _history(instruments, series, frame, merged(renamed_actions(effective, names)), finer=finer)
+    history, notes = _history(instruments, series, frame, merged(renamed_actions(effective, names, changes)), finer=finer)
     notes += _change_notes(names)
     warnings = suspected_splits(history) if asset_class is AssetClass.EQUITY else []
     if actions is not None:
@@ -102,7 +102,7 @@ def from_file(
 
 def _change_notes(names: Mapping[str, str]) -> list[str]:
     """Return one note for each symbol whose bars a run has under another."""
-    return [f"bars of {old} before it changed its symbol are bars of {new}" for old, new in sorted(names.items())]
+    return [f"bars and actions of {old} until it changed its symbol are those of {new}" for old, new in sorted(names.items())]
 
 
 def _present(now: int | None) -> int:
@@ -188,7 +188,7 @@ def from_database(
     missing = sorted({*symbols} - {bars.symbol for bars in series} - names.keys())
     if missing:
         raise DataError(f"there are no {timeframe.name} bars of {missing[0]} in the database: load some with ./pi5 ingest")
-    actions = merged(renamed_actions(read_actions(database, wanted), names))
+    actions = merged(renamed_actions(read_actions(database, wanted), names, changes))
     history, more = _history(tuple(instruments[bars.symbol] for bars in series), series, timeframe, actions, finer=finer)
     told = [_future_warning(future, "the database")] if future else []
     return Loaded(history, (*told, *warnings, *notes, *more, *_change_notes(names)))
@@ -263,7 +263,8 @@ def splits_only_stored(history: History, database: Database) -> list[str]:
     applied = {(action.symbol, action.ex_date) for action in history.actions if action.action == "split"}
     own, changes = [one.symbol for one in history.instruments], read_symbol_changes(database)
     names = {old: symbol for symbol in own for old in with_predecessors([symbol], changes) if old == symbol or old not in own}
-    stored = [action for action in renamed_actions(read_actions(database, list(names)), names) if action.action == "split"]
+    renamed = renamed_actions(read_actions(database, list(names)), names, changes)
+    stored = [action for action in renamed if action.action == "split"]
     warnings = []
     for instrument, bars in zip(history.instruments, history.bars, strict=True):
         days = session_dates(bars.time[[0, -1]], bars.timeframe, instrument.calendar).astype("datetime64[D]").astype(str)

@@ -70,7 +70,17 @@ def test_predecessors_are_read_and_actions_renamed() -> None:
     """Who asks for the last symbol gets the bars and the splits of those before."""
     assert with_predecessors(["CCC"], [TO_B, TO_C]) == {"AAA", "BBB", "CCC"}
     split = CorporateAction("AAA", "2021-03-02", "split", 2.0)
-    assert renamed_actions([split], {"AAA": "CCC"})[0].symbol == "CCC"
+    assert renamed_actions([split], {"AAA": "CCC"}, [TO_B, TO_C])[0].symbol == "CCC"
+
+
+def test_actions_after_a_change_are_those_of_another_share() -> None:
+    """AAA is BBB from the 3rd on: its split of that day counts, one of the 4th is of who has the symbol then; BBB's all count."""
+    days = [("AAA", 2), ("AAA", 3), ("AAA", 4), ("BBB", 2), ("BBB", 4)]
+    splits = [CorporateAction(symbol, f"2021-03-0{day}", "split", 2.0) for symbol, day in days]
+    renamed = renamed_actions(splits, {"AAA": "CCC", "BBB": "CCC"}, [TO_B, TO_C])
+    assert [(split.symbol, split.ex_date[-1]) for split in renamed] == [("CCC", "2"), ("CCC", "3"), ("CCC", "2"), ("CCC", "4")]
+    assert renamed_actions(splits, {}, [TO_B]) == tuple(splits)
+    assert renamed_actions(splits, {"AAA": "AAA"}, [TO_B]) == tuple(splits)
 
 
 def test_a_position_is_held_through_a_change_of_symbol(tmp_path: Path) -> None:
@@ -84,7 +94,7 @@ def test_a_position_is_held_through_a_change_of_symbol(tmp_path: Path) -> None:
     (fill,) = result.fills
     assert (fill["symbol"], fill["price"]) == ("CCC", 11.0)
     assert result.document["final_equity"] == pytest.approx(100_000.0 + fill["quantity"] * 3.0)
-    assert "bars of AAA before it changed its symbol are bars of CCC" in result.document["warnings"]
+    assert "bars and actions of AAA until it changed its symbol are those of CCC" in result.document["warnings"]
 
 
 PRICES = [("AAA", 1, 10.0), ("AAA", 2, 11.0), ("BBB", 3, 12.0), ("BBB", 4, 13.0), ("CCC", 5, 14.0)]

@@ -248,7 +248,7 @@ def test_stored_bars_of_a_chain_of_changes_give_the_back_test_of_the_file(tmp_pa
     assert (stored.document["bars"], stored.document["assumptions"]["corporate_actions"]) == (8, 3)
     for key in ("ledger_sha256", "equity_sha256", "dataset_id"):
         assert stored.document[key] == filed.document[key]
-    told = [f"bars of {old} before it changed its symbol are bars of CHC" for old in ("CHA", "CHB")]
+    told = [f"bars and actions of {old} until it changed its symbol are those of CHC" for old in ("CHA", "CHB")]
     assert [warning for warning in stored.document["warnings"] if "changed its symbol" in warning] == told
     assert set(stored.document["warnings"]) <= set(filed.document["warnings"])
     for result in (stored, filed):
