@@ -11,6 +11,8 @@ from itertools import count
 from math import inf, nan
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from domain.commands import Flatten, Halt, Resume
 from domain.events import (
     BarsClosed,
@@ -34,7 +36,7 @@ from domain.events import (
 from domain.market import Side
 from domain.resting import NO_PARENT, differs, is_dormant, row_of, rows_of, side_of
 from domain.rules.accounting import apply_split, delisting_price, dividend_cash, split_lots, value_of, whole_lots
-from domain.rules.book import NO_GROUP, RestingOrder, open_entries, protect, relatives_after_fill
+from domain.rules.book import NO_GROUP, RestingOrder, open_entries, protect, reducing_lots, relatives_after_fill
 from domain.rules.exits import PROTECTIVE, is_any, target_after_exit, time_is_up, trailing_price
 from domain.rules.fills import OrderType, Reason, TimeInForce
 from domain.rules.limits import (
@@ -55,15 +57,14 @@ from domain.rules.moments import NO_TRIPS
 from domain.rules.planning import Account, Plan, enters, kept_lots, plan_order, plan_wish, price_of_wish, reserved_money
 from domain.rules.sizing import Size, SizingRule, size
 from domain.rules.ticks import limit_on_tick, stop_on_tick
-from domain.sessions import month_of
-from domain.state import State
+from domain.sessions import month_of, session_dates
+from domain.state import State, receivable_key
 from domain.wishes import Cancel, View, Wish, checked_wishes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from collections.abc import Set as AbstractSet
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from domain.commands import AnyCommand
@@ -106,7 +107,9 @@ class Engine(State):
     __slots__ = (
         "_assignments",
         "_before",
+        "_calendars",
         "_collared",
+        "_days",
         "_decides_always",
         "_doubted",
         "_is_quiet",
@@ -115,7 +118,6 @@ class Engine(State):
         "_protected",
         "_remembers",
         "_scales",
-        "_sessions",
         "_shares",
         "_targets",
         "_timed",
@@ -136,7 +138,11 @@ class Engine(State):
         self._collared = self._limits.price_collar < inf
         self._before: dict[str, float] = {}
         self._doubted: dict[str, Barred] = {}
-        self._sessions: dict[str, int] = {}
+        self._days: dict[str, int] = {}
+        """The session of each symbol's last bar that opened, for the days of borrowing."""
+        mixed = len({one.calendar for one in spec.instruments}) > 1
+        self._calendars = {one.symbol: one.calendar for one in spec.instruments} if mixed else {}
+        """The calendars of symbols whose sessions may not be the account's."""
         self._shares: dict[str, Share] = {}
         """What each symbol takes of the account, as far as that was weighed for the decisions of a close."""
         self._scales = {symbol: (Share(), terms.lots_per_unit, terms.margin.initial) for symbol, terms in self._terms.items()}
@@ -180,7 +186,7 @@ class Engine(State):
     def observe(self, event: MarketEvent) -> None:
         """Take a market event that the journal has already answered: marks and series move, nothing is decided."""
         if isinstance(event, BarsOpened):
-            self._note_sessions(event)
+            self._note_days(event)
             self._mark_splits(event)
             self._targets.on_open(event)
             return
@@ -211,49 +217,55 @@ class Engine(State):
 
     def _withdraw_entries(self, doubt: DoubtedBar, time: int, out: list[JournalEvent]) -> None:
         """Leave of a symbol's orders what reduces its position: nothing is opened on a bar in doubt."""
-        held = self.portfolio.position(doubt.symbol).lots
         for order in self._open_orders(doubt.symbol):
-            exiting = abs(held) if order.side * held < 0 else 0
-            if order.open_lots <= exiting:
-                continue
+            withdrawn = self._leave_exit(order, time, out)
+            if withdrawn:
+                bar = Barred(Breach.DOUBTED_DATA.value, doubt.value, doubt.bound)
+                self._emit(self._refusal(order, withdrawn, bar, time), out)
+        self._release(doubt.symbol, time, out)
+
+    def _leave_exit(self, order: Order, time: int, out: list[JournalEvent]) -> int:
+        """Leave of an open order what reduces its symbol's position, and return the lots that were withdrawn."""
+        exiting = reducing_lots(order.side, order.open_lots, self.portfolio.position(order.symbol).lots)
+        if order.open_lots > exiting:
             if exiting:
                 row = row_of(order)
                 row.lots = exiting
                 self._emit(amendment(time, order, row), out)
             else:
                 self._emit(OrderCancelled(time, order.order_id), out)
-            refusal = OrderRefused(
-                time,
-                order.symbol,
-                order.strategy,
-                order.side,
-                order.open_lots - exiting,
-                Breach.DOUBTED_DATA.code,
-                doubt.value,
-                doubt.bound,
-                self.bar_time,
-            )
-            self._emit(refusal, out)
-        self._release(doubt.symbol, time, out)
+        return order.open_lots - exiting
+
+    def _refusal(self, order: Order, lots: int, barred: Barred, time: int) -> OrderRefused:
+        """Return the refusal of lots of an order that was open."""
+        code = Breach(barred.breach).code
+        return OrderRefused(time, order.symbol, order.strategy, order.side, lots, code, barred.value, barred.bound, self.bar_time)
 
     def _charge_borrowing(self, event: BarsOpened, out: list[JournalEvent]) -> None:
         for bar in event.bars:
-            lots, days = self.portfolio.position(bar.symbol).lots, event.session - self._sessions.get(bar.symbol, event.session)
+            lots, day = self.portfolio.position(bar.symbol).lots, self._day_of(bar, event)
+            days = day - self._days.get(bar.symbol, day)
             if lots < 0 and days:
                 rate, units = self._terms[bar.symbol].borrow_rate, self._lots_per_unit[bar.symbol]
                 fee = borrow_fee(lots, self.portfolio.marks[bar.symbol], rate, days, units)
                 self._emit(BorrowCharged(event.time, bar.symbol, lots, days, fee), out)
-        self._note_sessions(event)
+        self._note_days(event)
 
-    def _note_sessions(self, event: BarsOpened) -> None:
+    def _note_days(self, event: BarsOpened) -> None:
         for bar in event.bars:
-            self._sessions[bar.symbol] = event.session
+            self._days[bar.symbol] = self._day_of(bar, event)
+
+    def _day_of(self, bar: Bar, event: BarsOpened) -> int:
+        """Return the session of a bar by its own calendar, as days since 1970."""
+        calendar = self._calendars.get(bar.symbol)
+        return event.session if calendar is None else int(session_dates(np.array([bar.time]), self.spec.timeframe, calendar)[0])
 
     def _withdraw_crumbs(self, split: CorporateAction, time: int, out: list[JournalEvent]) -> None:
         """Withdraw the open orders of which the split leaves less than a lot."""
         for order in self._open_orders(split.symbol):
             if order.open_lots and split_lots(order.open_lots, split.value) == 0:
                 self._emit(OrderCancelled(time, order.order_id), out)
+        self._release(split.symbol, time, out)
 
     def _open_orders(self, symbol: str) -> list[Order]:
         order = self.working.get(symbol)
@@ -271,7 +283,7 @@ class Engine(State):
             cash = dividend_cash(position.lots, action.value, units)
             return CorporateActionApplied(time, action, position.lots, position.lots, cash, bar_time)
         if action.action == "payment":
-            owed = self._receivable.get(f"{action.symbol} {action.ex_date}", 0.0)
+            owed = self._receivable.get(receivable_key(action), 0.0)
             return CorporateActionApplied(time, action, position.lots, position.lots, owed, bar_time) if owed else None
         return None
 
@@ -668,9 +680,8 @@ class Engine(State):
         self._shares = {}
         rows = rows_of(self.resting.get(symbol, {}))
         buys, sells = open_entries(rows, 0, len(rows), wish.group)
-        price = price_of_wish(
-            self._on_grid(symbol, wish.side, wish.limit, limit=True), self._on_grid(symbol, wish.side, wish.stop), mark
-        )
+        limit, stop = self._on_grid(symbol, wish.side, wish.limit, limit=True), self._on_grid(symbol, wish.side, wish.stop)
+        price = price_of_wish(wish.side, limit, stop, mark)
         base = held + buys if lots > 0 else held - sells
         wanted = Size(base + lots, 0.0, missing=False)
         account = self._account(symbol, wanted, base, self._barred(called=called), price, mark)
@@ -781,19 +792,15 @@ class Engine(State):
             self._emit(OrderCancelled(time, order.order_id), out)
 
     def _cancel_entries(self, breach: Breach, time: int, out: list[JournalEvent]) -> None:
-        for symbol, order in sorted(self.working.items()):
-            if (self.portfolio.position(symbol).lots >= 0) == (order.side > 0):
-                self._emit(OrderCancelled(time, order.order_id), out)
-                refusal = OrderRefused(
-                    time, symbol, order.strategy, order.side, order.open_lots, breach.code, 0.0, 0.0, self.bar_time
-                )
-                self._emit(refusal, out)  # planned again at each close once trading resumes
+        barred = Barred(breach.value, 0.0, 0.0)
+        for _, order in sorted(self.working.items()):
+            withdrawn = self._leave_exit(order, time, out)
+            if withdrawn:  # planned again at each close once trading resumes
+                self._emit(self._refusal(order, withdrawn, barred, time), out)
         for symbol in sorted(self.resting):
-            held = self.portfolio.position(symbol).lots
             for order in list(self.resting.get(symbol, {}).values()):
-                is_own = order.place >= PROTECTIVE and order.parent < 0
-                if is_own and (held >= 0) == (order.side > 0):
-                    self._emit(OrderCancelled(time, order.order_id), out)
+                if order.place >= PROTECTIVE and order.parent < 0:
+                    self._leave_exit(order, time, out)
             self._release(symbol, time, out)
 
     def _flatten(self, time: int, out: list[JournalEvent]) -> None:

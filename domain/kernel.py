@@ -39,7 +39,7 @@ from domain.rules.sizing import SizingRule
 from domain.rules.ticks import limit_on_tick, stop_on_tick
 from domain.run import NO_LIMITS, RunSpec
 from domain.sessions import instants, session_dates, session_ends
-from domain.timeline import CLOSE, History, Schedule, actions_by_bar, columns_of, delistings_by_bar, joined, schedule
+from domain.timeline import CLOSE, History, Schedule, actions_by_bar, columns_of, delistings_by_bar, joined, own_sessions, schedule
 from domain.wishes import Cancel, Wish
 
 if TYPE_CHECKING:
@@ -99,6 +99,7 @@ def simulate(
         timed.bar.view(np.uint32),
         timed.symbol.view(np.uint32),
         timed.session,
+        own_sessions(history, timed),
         *columns[1:],
         joined(targets),
         *_action_columns(history, len(timed.symbol)),
@@ -214,14 +215,14 @@ def _action_columns(history: History, bars: int) -> tuple[NDArray[Any], Rows]:
     effective = actions_by_bar(history)
     first = np.full(bars if effective else 1, -1, np.int64)
     rows: list[tuple[int, float, int, int]] = []
-    accounts: dict[tuple[str, str], int] = {}
+    accounts: dict[tuple[str, str, str | None], int] = {}
     for bar, actions in effective.items():
         known = [action for action in actions if action.action in {"split", "dividend", "payment"}]
         for place, action in enumerate(known):
             if place == 0:
                 first[bar] = len(rows)
             kind = _KINDS.get(action.action, DIVIDEND if action.pay_date is None else ACCRUAL)
-            key = accounts.setdefault((action.symbol, action.ex_date), len(accounts))
+            key = accounts.setdefault((action.symbol, action.ex_date, action.pay_date), len(accounts))
             following = len(rows) + 1 if place < len(known) - 1 else -1
             rows.append((kind, action.value, key, following))
     return first, filled(rows, ActionRow)

@@ -20,6 +20,7 @@ from domain.rules.book import (
     open_entries,
     open_orders,
     protect,
+    reducing_lots,
     release,
     split_orders,
     withdraw_entries,
@@ -268,13 +269,14 @@ def _apply_actions(
                     account.waiting -= 1
             if slots > 0:
                 split_orders(book, base, base + slots, row.value)
+                release(book, base, base + slots)
                 _settle(account, state, book, base, slots)
         elif row.kind == PAYMENT:
             account.cash += receivable[row.key]
             receivable[row.key] = 0.0
         elif state.lots != 0:
             paid = dividend_cash(state.lots, row.value, lots_per_unit)
-            if row.kind == ACCRUAL:
+            if row.kind == ACCRUAL and paid > 0.0:  # a short owes it on the ex-date
                 receivable[row.key] = paid
             else:
                 account.cash += paid
@@ -567,7 +569,7 @@ def _place_lines(  # noqa: C901 - a line is a withdrawal, a child or an order
             parent = NO_PARENT
             ordered = row.side * row.lots
             buys, sells = open_entries(book, base, base + slots, row.group)
-            price = price_of_wish(row.limit, row.stop, state.mark)
+            price = price_of_wish(row.side, row.limit, row.stop, state.mark)
             exposure = rest_of_account(account.cash, shares, listed, s)
             reserved = reserved_money(book, base, base + slots, row.group, state.mark, rate, own.lots_per_unit)
             cluster, risk_lots, risk = 0.0, ordered, 0.0
@@ -616,17 +618,20 @@ def _place_lines(  # noqa: C901 - a line is a withdrawal, a child or an order
 
 
 @compiled
-def _call_margin(account: Any, states: Rows, bar: int, book: Rows, slots: int, refusal_rows: Rows) -> None:
-    """Withdraw every entry that waits, on a margin call."""
+def _call_margin(account: Any, states: Rows, fixed: Rows, bar: int, book: Rows, slots: int, refusal_rows: Rows) -> None:
+    """Leave of every order that waits what reduces a position, on a margin call."""
     for s in range(len(states)):
         state = states[s]
-        if state.pending != 0 and (state.lots >= 0) == (state.pending > 0):
-            row, withdrawn = refusal_rows[account.refusals], abs(state.pending)
+        side = 1 if state.pending > 0 else -1
+        exiting = reducing_lots(side, abs(state.pending), state.lots)
+        if abs(state.pending) > exiting:
+            row, withdrawn = refusal_rows[account.refusals], abs(state.pending) - exiting
             _write_refusal(row, bar, s, withdrawn, Breach.MARGIN_CALL.value, 0.0, 0.0)
             account.refusals += 1
-            account.waiting -= 1
-            state.pending = 0
-            state.deferred = 1
+            if exiting == 0:
+                account.waiting -= 1
+            state.pending = side * exiting
+            state.deferred = 0 if fixed[s].eventful else 1
         if state.live > 0 and slots > PROTECTIVE:
             withdraw_entries(book, s * slots, (s + 1) * slots, state.lots)
             _settle(account, state, book, s * slots, slots)
@@ -689,6 +694,7 @@ def loop(  # noqa: C901, PLR0911, PLR0912, PLR0915 - the order of a bar's steps,
     member: NDArray[np.uint32],
     symbol_of: NDArray[np.uint32],
     session_of: NDArray[np.int64],
+    day_of: NDArray[np.int64],
     open_: NDArray[np.float64],
     high: NDArray[np.float64],
     low: NDArray[np.float64],
@@ -782,12 +788,12 @@ def loop(  # noqa: C901, PLR0911, PLR0912, PLR0915 - the order of a bar's steps,
                     bar = member[index]
                     s = symbol_of[bar]
                     state = states[s]
-                    if state.lots < 0 and session_of[bar] != state.last_session:
-                        days = session_of[bar] - state.last_session
+                    if state.lots < 0 and day_of[bar] != state.last_day:
+                        days = day_of[bar] - state.last_day
                         fee = borrow_fee(state.lots, state.mark, fixed[s].borrow_rate, days, fixed[s].lots_per_unit)
                         account.cash -= fee
                         account.borrowed += fee
-                    state.last_session = session_of[bar]
+                    state.last_day = day_of[bar]
             if has_actions:
                 for index in range(begin, end):
                     bar = member[index]
@@ -946,7 +952,7 @@ def loop(  # noqa: C901, PLR0911, PLR0912, PLR0915 - the order of a bar's steps,
             if keep < 1.0:
                 if account.refusals + 2 * symbols > capacity:
                     return False
-                _call_margin(account, states, member[begin], book, slots, refusal_rows)
+                _call_margin(account, states, fixed, member[begin], book, slots, refusal_rows)
 
         count = 0
         for index in range(begin, end):

@@ -91,7 +91,7 @@ class ActionRow:
 class FixedRow:
     """What does not change of a symbol during a run: sizing, exits, grid, margin table, borrowing.
 
-    ``key`` is the CRC-32 of its symbol.
+    ``key`` is the CRC-32 of its symbol; ``eventful`` says that its strategy places orders of its own.
     """
 
     sizing_rule: int
@@ -116,6 +116,7 @@ class FixedRow:
     levied: int
     first_bar: int
     key: int
+    eventful: int
 
 
 @dataclass(slots=True)
@@ -141,7 +142,7 @@ class SymbolState:
     highest: float = inf
     allowance: int = 0
     bars_held: int = 0
-    last_session: int = -1
+    last_day: int = -1
     wanted_lots: int = 0
     wanted_units: float = 0.0
     wanted_missing: int = 0
@@ -235,6 +236,7 @@ def fixed_rows(spec: RunSpec, lengths: list[int]) -> Rows:
                 int(levied),
                 first,
                 crc32(instrument.symbol.encode()),
+                int(spec.assignments[index].strategy.decides_on_events()),
             )
         )
         first += length

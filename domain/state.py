@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from domain.events import JournalEvent
+    from domain.market import CorporateAction
 
 _TARGET, _LIQUIDATION = Reason.TARGET.code, Reason.LIQUIDATION.code
 _AGAIN = {
@@ -271,7 +272,7 @@ class State:
     def _apply_action(self, event: CorporateActionApplied) -> None:
         action = event.action
         position = self.portfolio.position(action.symbol)
-        key = f"{action.symbol} {action.ex_date}"
+        key = receivable_key(action)
         if action.action == "split":
             split: Split = apply_split(position, action.value, event.opening_price, self._lots_per_unit[action.symbol])
             self.portfolio.book_action(event, split.position)
@@ -280,7 +281,7 @@ class State:
             side, lots = (-1 if position.lots > 0 else 1), abs(position.lots)
             settled = apply_fill(position, side, lots, event.opening_price, 0.0, self._lots_per_unit[action.symbol])
             self.portfolio.book_action(event, settled.position)
-        elif action.action == "dividend" and action.pay_date is not None:
+        elif action.action == "dividend" and action.pay_date is not None and event.cash > 0.0:  # a short owes it on the ex-date
             self._receivable[key] = event.cash
         else:
             self._receivable.pop(key, None)
@@ -349,3 +350,8 @@ class State:
             del self.orders[order.order_id]
         else:
             self.orders[order.order_id] = order
+
+
+def receivable_key(dividend: CorporateAction) -> str:
+    """Return what names a dividend between its ex-date and its pay date, of which a day may have several."""
+    return f"{dividend.symbol} {dividend.ex_date} {dividend.pay_date}"

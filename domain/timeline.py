@@ -132,6 +132,14 @@ def _account_sessions(history: History, bars: Bars) -> NDArray[np.int64]:
     return trading[np.searchsorted(trading, dates)] if len(dates) else dates
 
 
+def own_sessions(history: History, plan: Schedule) -> NDArray[np.int64]:
+    """Return the session of each bar by its own calendar, which in a mixture need not be the account's."""
+    if len({instrument.calendar for instrument in history.instruments}) == 1:
+        return plan.session
+    pairs = zip(history.instruments, history.bars, strict=True)
+    return joined([session_dates(bars.time, history.timeframe, instrument.calendar) for instrument, bars in pairs])
+
+
 def _alternating(
     opens: NDArray[np.int64], closes: NDArray[np.int64], symbol: NDArray[np.int32], session: NDArray[np.int64]
 ) -> Schedule:

@@ -21,7 +21,7 @@ from domain.timeline import History, merged
 from tasks.coarser import made_coarser
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from domain.market import Bars, CorporateAction
@@ -92,12 +92,20 @@ def from_file(
         raise DataError(f"{path} has no bar that can be true, the first finding: row {first.row} {first.kind}, {first.detail}")
     series, names = joined_by_changes(found.checked.bars, changes, symbols or ())
     instruments = tuple(Instrument.of(bars.symbol, asset_class) for bars in series)
-    history, notes = _history(instruments, series, frame, merged(renamed_actions(effective, names, changes)), finer=finer)
+    known = _until(renamed_actions(effective, names, changes), dates[1], now)
+    history, notes = _history(instruments, series, frame, merged(known), finer=finer)
     notes += _change_notes(names)
     warnings = suspected_splits(history) if asset_class is AssetClass.EQUITY else []
     if actions is not None:
         warnings += unread_actions(actions, [instrument.symbol for instrument in instruments])
     return Loaded(history, (*warnings, *_row_warnings(found, str(path)), *_doubts(found, str(path), warnings), *notes))
+
+
+def _until(actions: Iterable[CorporateAction], end: date | None, now: int | None) -> list[CorporateAction]:
+    """Return the actions up to the last day of a run: before it comes, no bar is known to be the last before a delisting."""
+    today = iso(_present(now))[:10]
+    last = today if end is None else min(today, end.isoformat())
+    return [action for action in actions if action.ex_date <= last]
 
 
 def _change_notes(names: Mapping[str, str]) -> list[str]:
@@ -188,7 +196,7 @@ def from_database(
     missing = sorted({*symbols} - {bars.symbol for bars in series} - names.keys())
     if missing:
         raise DataError(f"there are no {timeframe.name} bars of {missing[0]} in the database: load some with ./pi5 ingest")
-    actions = merged(renamed_actions(read_actions(database, wanted), names, changes))
+    actions = merged(_until(renamed_actions(read_actions(database, wanted), names, changes), dates[1], now))
     history, more = _history(tuple(instruments[bars.symbol] for bars in series), series, timeframe, actions, finer=finer)
     told = [_future_warning(future, "the database")] if future else []
     return Loaded(history, (*told, *warnings, *notes, *more, *_change_notes(names)))

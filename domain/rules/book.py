@@ -210,10 +210,18 @@ def release(book: Book, first: int, last: int) -> None:
 
 
 @rule
+def reducing_lots(side: int, lots: int, held: int) -> int:
+    """Return how many of an order's ``lots`` reduce a position of ``held`` lots; what is beyond them enters one."""
+    if side * held >= 0:
+        return 0
+    return lots if lots < abs(held) else abs(held)
+
+
+@rule
 def withdraw_entries(book: Book, first: int, last: int, held: int) -> None:
-    """Withdraw the strategy's own orders that would add to a position of ``held`` lots, and children that wait."""
+    """Leave of the strategy's own orders what reduces a position of ``held`` lots, and withdraw children that wait."""
     for slot in range(first + PROTECTIVE, last):
         order = book[slot]
-        if order.parent == NO_PARENT and order.lots > 0 and (held >= 0) == (order.side > 0):
-            order.lots = 0
+        if order.parent == NO_PARENT and order.lots > 0:
+            order.lots = reducing_lots(order.side, order.lots, held)
     release(book, first, last)

@@ -12,6 +12,8 @@ from domain.rules.rule import rule
 UNLIMITED: Final = MOST_LOTS
 """The allowance where there is no volume rule."""
 
+_ROUNDING: Final = 2.0**-50  # of a price: more than the difference of two prices is rounded by
+
 VOLUME_SHARE_DAILY: Final = 0.025
 VOLUME_SHARE_INTRADAY: Final = 0.10
 VOLUME_SHARE_OFF: Final = 0.0
@@ -119,8 +121,11 @@ def stop_is_met(side: int, stop: float, point: float) -> bool:
 
 @rule
 def limit_is_met(side: int, limit: float, point: float, half_tick: float) -> bool:
-    """Return whether trading at ``point`` is through a limit, by more than half a tick: a mere touch does not fill."""
-    return side * (limit - point) > half_tick
+    """Return whether trading at ``point`` is through a limit, by more than half a tick: a mere touch does not fill.
+
+    Half a tick is not more than itself, however the difference of the two prices was rounded.
+    """
+    return side * (limit - point) > half_tick + limit * _ROUNDING
 
 
 @rule

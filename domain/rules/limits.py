@@ -85,8 +85,6 @@ class Watch(NamedTuple):
     floor: float
 
 
-_A_HAIR_ABOVE = 1.0 + 1e-12  # the floor only says where to look; the quotients decide
-
 UNWATCHED = Watch(-1, 0.0, 0.0, 0, 0, -inf)
 """The state before the first close; ``base`` and ``peak`` are the initial cash."""
 
@@ -110,15 +108,15 @@ def watch(state: Watch, limits: Limits, session: int, previous_equity: float, eq
         return state
     peak = equity if equity > state.peak else state.peak
     drawdown = state.drawdown_breach
-    if daily == 0 and base > 0.0 and equity / base - 1.0 <= -limits.daily_loss_limit:
+    if daily == 0 and base > 0.0 and equity <= base * (1.0 - limits.daily_loss_limit):
         daily = Breach.DAILY_LOSS_LIMIT.value
-    if drawdown == 0 and peak > 0.0 and equity / peak - 1.0 <= -limits.max_drawdown:
+    if drawdown == 0 and peak > 0.0 and equity <= peak * (1.0 - limits.max_drawdown):
         drawdown = Breach.MAX_DRAWDOWN.value
     floor = -inf
     if daily == 0:
-        floor = base * (1.0 - limits.daily_loss_limit) * _A_HAIR_ABOVE
-    if drawdown == 0 and peak * (1.0 - limits.max_drawdown) * _A_HAIR_ABOVE > floor:
-        floor = peak * (1.0 - limits.max_drawdown) * _A_HAIR_ABOVE
+        floor = base * (1.0 - limits.daily_loss_limit)
+    if drawdown == 0 and peak * (1.0 - limits.max_drawdown) > floor:
+        floor = peak * (1.0 - limits.max_drawdown)
     return Watch(session, base, peak, daily, drawdown, floor)
 
 
@@ -226,7 +224,7 @@ def barred_symbol(account: Barred, limits: Limits, entries: int, price: float, b
         return account
     if entries >= limits.max_order_rate:
         return Barred(Breach.MAX_ORDER_RATE.value, entries + 1.0, limits.max_order_rate)
-    if before > 0.0 and abs(price / before - 1.0) > limits.price_collar:
+    if before > 0.0 and abs(price - before) > limits.price_collar * before:
         return Barred(Breach.PRICE_COLLAR.value, abs(price / before - 1.0), limits.price_collar)
     return account
 

@@ -173,14 +173,20 @@ def reserved_money(book: Book, first: int, last: int, group: int, mark: float, c
     for slot in range(first + PROTECTIVE, last):
         order = book[slot]
         if order.side > 0 and order.lots > 0 and (group == NO_GROUP or order.group != group):
-            each = price_of_wish(order.limit, order.stop, mark) * (1.0 + cost_rate)
+            each = price_of_wish(order.side, order.limit, order.stop, mark) * (1.0 + cost_rate)
             money += value_of(order.lots, each, lots_per_unit)
     return money
 
 
 @rule
-def price_of_wish(limit: float, stop: float, mark: float) -> float:
-    """Return the price at which a strategy's own order is planned: its limit, else its stop, else the mark; 0 is none."""
+def price_of_wish(side: int, limit: float, stop: float, mark: float) -> float:
+    """Return the price at which a strategy's own order is planned: its limit, else its stop, else the mark; 0 is none.
+
+    An order that the market has passed already fills there: a stop to buy below the mark and a limit to sell below it are
+    planned at the mark.
+    """
     if limit > 0.0:
-        return limit
-    return stop if stop > 0.0 else mark
+        return limit if side > 0 or limit > mark else mark
+    if stop > 0.0:
+        return stop if side < 0 or stop > mark else mark
+    return mark

@@ -219,9 +219,20 @@ def test_an_own_sale_of_what_is_held_passes_and_one_beyond_it_is_cut() -> None:
 
 def test_an_own_order_is_priced_at_its_limit_else_its_stop_else_the_mark() -> None:
     """0 is none."""
-    assert price_of_wish(9.0, 11.0, 10.0) == 9.0
-    assert price_of_wish(0.0, 11.0, 10.0) == 11.0
-    assert price_of_wish(0.0, 0.0, 10.0) == 10.0
+    assert price_of_wish(1, 9.0, 11.0, 10.0) == 9.0
+    assert price_of_wish(1, 0.0, 11.0, 10.0) == 11.0
+    assert price_of_wish(1, 0.0, 0.0, 10.0) == 10.0
+    assert price_of_wish(-1, 11.0, 9.0, 10.0) == 11.0
+    assert price_of_wish(-1, 0.0, 9.0, 10.0) == 9.0
+
+
+def test_an_own_order_that_the_market_has_passed_is_priced_at_the_mark() -> None:
+    """A stop to buy at 1 and a limit to sell at 1 fill near 10; a limit to buy at 11 may pay that, a stop to sell gets no more."""
+    assert price_of_wish(1, 0.0, 1.0, 10.0) == 10.0
+    assert price_of_wish(-1, 1.0, 0.0, 10.0) == 10.0
+    assert price_of_wish(-1, 1.0, 11.0, 10.0) == 10.0
+    assert price_of_wish(1, 11.0, 0.0, 10.0) == 11.0
+    assert price_of_wish(-1, 0.0, 11.0, 10.0) == 11.0
 
 
 @pytest.mark.parametrize(
