@@ -36,7 +36,7 @@ from domain.events import (
 from domain.market import Side
 from domain.resting import NO_PARENT, differs, is_dormant, row_of, rows_of, side_of
 from domain.rules.accounting import apply_split, delisting_price, dividend_cash, split_lots, value_of, whole_lots
-from domain.rules.book import NO_GROUP, RestingOrder, open_entries, protect, reducing_lots, relatives_after_fill
+from domain.rules.book import NO_GROUP, RestingOrder, open_entries, protect, reducing_lots, relatives_after_fill, shrink_own_exits
 from domain.rules.exits import PROTECTIVE, is_any, target_after_exit, time_is_up, trailing_price
 from domain.rules.fills import OrderType, Reason, TimeInForce
 from domain.rules.limits import (
@@ -328,6 +328,8 @@ class Engine(State):
                 rows += [RestingOrder() for _ in range(order.place + 1 - len(rows))]
             rows[order.place].group = order.group
             relatives_after_fill(rows, 0, len(rows), order.place, event.lots, point, terms.grid)
+        if order.place < PROTECTIVE and order.reason != _TARGET:
+            shrink_own_exits(rows, 0, len(rows), order.side, event.lots)
         protect(rows, 0, before, self.portfolio.position(symbol), point, terms.exits, terms.grid)
         self._fit_target(order, event, out)
         self._fit_resting(symbol, rows, event, out)

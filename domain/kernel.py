@@ -38,7 +38,7 @@ from domain.rules.matching import TapeRow
 from domain.rules.sizing import SizingRule
 from domain.rules.ticks import limit_on_tick, stop_on_tick
 from domain.run import NO_LIMITS, RunSpec
-from domain.sessions import instants, session_dates, session_ends
+from domain.sessions import ends_session, outlives_session
 from domain.timeline import CLOSE, History, Schedule, actions_by_bar, columns_of, delistings_by_bar, joined, own_sessions, schedule
 from domain.wishes import Cancel, Wish
 
@@ -151,9 +151,9 @@ def simulate(
 
 
 def _lines(spec: RunSpec, history: History, timed: Schedule, script: Script) -> tuple[Any, ...]:
-    """Return the first line of each bar's orders (-1 none), all lines, and which bars end their session."""
+    """Return the first line of each bar's orders (-1 none), all lines, which bars end their session and which outlive one."""
     if not script:
-        return np.empty(0, np.int64), room(0, LineRow), np.empty(0, np.bool_)
+        return np.empty(0, np.int64), room(0, LineRow), np.empty(0, np.bool_), np.empty(0, np.bool_)
     first = np.full(len(timed.symbol), -1, np.int64)
     lines: list[tuple[Any, ...]] = []
     for bar in sorted(script):
@@ -162,12 +162,12 @@ def _lines(spec: RunSpec, history: History, timed: Schedule, script: Script) -> 
         first[bar] = len(lines) if placed else -1
         for place, (numbers, prices) in enumerate(placed):
             lines.append((*numbers, len(lines) + 1 if place < len(placed) - 1 else -1, *prices))
-    ends = [
-        instants(bars.time, history.timeframe, one.calendar)[1]
-        == session_ends(session_dates(bars.time, history.timeframe, one.calendar), one.calendar)
-        for one, bars in zip(history.instruments, history.bars, strict=True)
-    ]
-    return first, filled(lines, LineRow), joined(ends)
+    pairs = list(zip(history.instruments, history.bars, strict=True))
+    ends, late = (
+        joined([told(bars.time, history.timeframe, one.calendar) for one, bars in pairs])
+        for told in (ends_session, outlives_session)
+    )
+    return first, filled(lines, LineRow), ends, late
 
 
 def _of_wish(

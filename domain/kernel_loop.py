@@ -22,6 +22,7 @@ from domain.rules.book import (
     protect,
     reducing_lots,
     release,
+    shrink_own_exits,
     split_orders,
     withdraw_entries,
 )
@@ -730,6 +731,7 @@ def loop(  # noqa: C901, PLR0911, PLR0912, PLR0915 - the order of a bar's steps,
     first_line: NDArray[np.int64],
     lines: Rows,
     ends_session: NDArray[np.bool_],
+    outlives_session: NDArray[np.bool_],
     equity_curve: NDArray[np.float64],
     cash_curve: NDArray[np.float64],
     account: Any,
@@ -807,6 +809,14 @@ def loop(  # noqa: C901, PLR0911, PLR0912, PLR0915 - the order of a bar's steps,
                 continue
             if max(account.fills, account.refusals) + symbols * rows_a_symbol > capacity:
                 return False
+            if scripted:
+                for index in range(begin, end):
+                    bar = member[index]
+                    s = symbol_of[bar]
+                    if outlives_session[bar] and states[s].live > 0:
+                        end_session(book, s * slots, (s + 1) * slots)
+                        release(book, s * slots, (s + 1) * slots)
+                        _settle(account, states[s], book, s * slots, slots)
             for side in (_SELL, _BUY):
                 for index in range(begin, end):
                     bar = member[index]
@@ -832,6 +842,8 @@ def loop(  # noqa: C901, PLR0911, PLR0912, PLR0915 - the order of a bar's steps,
                         lots = _fill_target(account, state, terms, side, bar, s, point, state.allowance, fill_row, refusal_row)
                         state.allowance -= lots
                         if resting and lots > 0:
+                            if state.pending_reason != Reason.TARGET.value:
+                                shrink_own_exits(book, base, base + slots, side, lots)
                             protect(book, base, held, _position(state), point, terms.exits, terms.grid)
                             _settle(account, state, book, base, slots)
                     if state.live > 0 and not volume[bar] <= 0.0 and not (state.lowest < point < state.highest):

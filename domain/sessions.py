@@ -105,10 +105,29 @@ def session_hours(days: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[n
 
 
 def session_ends(days: NDArray[np.int64], calendar: str) -> NDArray[np.int64]:
-    """Return when the sessions on ``days`` close: New York's close, half-days included, elsewhere the end of the UTC day."""
+    """Return when the sessions on ``days`` close: New York's close, half-days included, elsewhere the end of the UTC day.
+
+    The FX week ends on Friday at 17:00 New York.
+    """
     if calendar == "XNYS":
         return session_hours(days)[1]
-    return (days + 1) * DAY
+    ends = (days + 1) * DAY
+    return np.where(_weekday(days) == 4, at_local(days, _FX_WEEK_EDGE), ends) if calendar == "FX" else ends
+
+
+def ends_session(time: NDArray[np.int64], timeframe: Timeframe, calendar: str) -> NDArray[np.bool_]:
+    """Return which bars end their session: those in which, or at whose end, it closes."""
+    opens, closes = instants(time, timeframe, calendar)
+    ends = session_ends(session_dates(time, timeframe, calendar), calendar)
+    return (opens < ends) & (ends <= closes)
+
+
+def outlives_session(time: NDArray[np.int64], timeframe: Timeframe, calendar: str) -> NDArray[np.bool_]:
+    """Return which bars of a symbol are the first after a session whose end no bar of it reached."""
+    dates = session_dates(time, timeframe, calendar)
+    late = np.zeros(len(time), np.bool_)
+    late[1:] = (dates[1:] != dates[:-1]) & ~ends_session(time[:-1], timeframe, calendar)
+    return late
 
 
 def regular_hours(days: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -23,8 +23,10 @@ from domain.rules.rule import rule
 NO_PARENT: Final = -1
 NO_GROUP: Final = 0
 
+_MARKET: Final = OrderType.MARKET.value
 _LIMIT: Final = OrderType.LIMIT.value
 _STOP: Final = OrderType.STOP.value
+_STOP_LIMIT: Final = OrderType.STOP_LIMIT.value
 _TRAILING: Final = OrderType.TRAILING_STOP.value
 
 
@@ -107,11 +109,32 @@ def relatives_after_fill(book: Book, first: int, last: int, filled: int, lots: i
     for slot in range(first, last):
         order = book[slot]
         if order.parent == filled:
+            if order.lots == 0:
+                order.kind = waiting_kind(order.kind, order.stop, order.trail)
             if order.kind == _TRAILING and order.lots == 0:
                 order.watermark = point
                 order.stop = trailing_price(order.side, point, order.trail, grid)
             order.lots += lots
         elif slot != filled and group != NO_GROUP and order.group == group:
+            order.lots = order.lots - lots if order.lots > lots else 0
+
+
+@rule
+def waiting_kind(kind: int, stop: float, trail: float) -> int:
+    """Return what an order was before its stop was met: a child whose parent fills again waits for its stop again."""
+    if stop <= 0.0:
+        return kind
+    if kind == _MARKET:
+        return _TRAILING if trail > 0.0 else _STOP
+    return _STOP_LIMIT if kind == _LIMIT else kind
+
+
+@rule
+def shrink_own_exits(book: Book, first: int, last: int, side: int, lots: int) -> None:
+    """Take the ``lots`` of an exit that was not the strategy's own off its own orders of that side: they left the position."""
+    for slot in range(first + PROTECTIVE, last):
+        order = book[slot]
+        if order.side == side:
             order.lots = order.lots - lots if order.lots > lots else 0
 
 

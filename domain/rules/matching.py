@@ -5,7 +5,7 @@ from math import inf, nan
 from typing import Any, Final, NamedTuple
 
 from domain.rules.accounting import Position, apply_fill, value_of
-from domain.rules.book import Book, copy_orders, pass_point, protect, relatives_after_fill
+from domain.rules.book import Book, copy_orders, pass_point, protect, relatives_after_fill, shrink_own_exits
 from domain.rules.chance import NO_CHANCE, Chance, draw
 from domain.rules.costs import Costs, Levies, Liquidity
 from domain.rules.exits import PROTECTIVE, ExitRules, Grid, half_tick, trailing_price
@@ -170,7 +170,9 @@ def next_to_act(book: Book, first: int, last: int, begin: float, end: float, all
 
 
 @rule
-def act(book: Book, first: int, last: int, slot: int, point: float, trading: Trading, terms: Terms, tape: Tape) -> Trading:
+def act(  # noqa: C901 - one step of a fill after the other
+    book: Book, first: int, last: int, slot: int, point: float, trading: Trading, terms: Terms, tape: Tape
+) -> Trading:
     """Let the order at ``slot`` act at ``point``: a stop turns into the order it triggers, which fills as far as it can."""
     kind = book[slot].kind
     if kind == _STOP_LIMIT:
@@ -210,6 +212,8 @@ def act(book: Book, first: int, last: int, slot: int, point: float, trading: Tra
     booking = apply_fill(trading.position, side, fill.lots, fill.price, fill.fee, terms.lots_per_unit)
     tape[trading.fills].cash = trading.cash + booking.cash
     relatives_after_fill(book, first, last, slot, fill.lots, point, terms.grid)
+    if slot - first < PROTECTIVE:
+        shrink_own_exits(book, first, last, side, fill.lots)
     if last - first >= PROTECTIVE:
         protect(book, first, trading.position.lots, booking.position, point, terms.exits, terms.grid)
     return Trading(booking.position, trading.cash + booking.cash, trading.allowance - fill.lots, fills)

@@ -18,13 +18,13 @@ from domain.events import (
     OrderRequested,
 )
 from domain.finer import finer_columns
-from domain.market import DAY, AssetClass, Side
+from domain.market import AssetClass, Side
 from domain.regulation import regulatory_rows
 from domain.resting import differs, is_dormant, rows_of
 from domain.rules.accounting import value_of
 from domain.rules.book import RestingOrder, release
 from domain.rules.costs import ANY_LIQUIDITY, NO_LEVIES, Levies, Liquidity
-from domain.rules.fills import simulate_market_fill, volume_allowance
+from domain.rules.fills import OrderType, TimeInForce, simulate_market_fill, volume_allowance
 from domain.rules.limits import Breach
 from domain.rules.matching import (
     FinerBars,
@@ -42,7 +42,7 @@ from domain.rules.matching import (
 )
 from domain.rules.planning import Shorting
 from domain.rules.regulatory import row_in_force
-from domain.sessions import session_ends
+from domain.sessions import ends_session, outlives_session
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,6 +75,8 @@ class Finer(NamedTuple):
         return cls(lists, dict(zip(keys, map(tuple, places.tolist()), strict=True)))
 
 
+_DAY, _ON_CLOSE = TimeInForce.DAY.code, OrderType.MARKET_ON_CLOSE.code
+
 type Answer = OrderFilled | OrderCancelled | OrderRefused | BarAmbiguous
 
 
@@ -95,7 +97,6 @@ class PaperBroker:
         self._fees = regulatory_rows() if spec.regulatory_fees else None
         self._levies, self._levies_of = NO_LEVIES, -1
         self._calendars = {one.symbol: one.calendar for one in spec.instruments}
-        self._ends: dict[int, int] = {}
         self._bands: dict[str, tuple[list[Order], float, float]] = {}
 
     def step(self, engine: Engine, event: BarsOpened | BarsClosed) -> list[JournalEvent]:
@@ -138,6 +139,11 @@ class PaperBroker:
         """Fill what the opening meets: sells before buys, each in code-point order of symbols."""
         working, resting = engine.working, engine.resting
         bars = [bar for bar in event.bars if bar.symbol in working or bar.symbol in resting]
+        for bar in bars if resting else ():
+            if bar.symbol in resting and self._outlives_session(engine, bar):
+                rows = rows_of(resting[bar.symbol])
+                end_session(rows, 0, len(rows))
+                self._report(engine, bar, event.time, rows, [], out)
         for side in (Side.SELL, Side.BUY):
             for bar in bars:
                 order = working.get(bar.symbol)
@@ -192,7 +198,7 @@ class PaperBroker:
 
     def _end_session(self, engine: Engine, event: BarsClosed, out: list[JournalEvent]) -> None:
         """Fill market-on-close orders where a bar ends its session, sells first, and withdraw what is good for the day."""
-        last = [bar for bar in event.bars if bar.symbol in engine.resting and self._ends_session(bar.symbol, event)]
+        last = [bar for bar in event.bars if bar.symbol in engine.resting and self._ends_session(engine, bar)]
         for side in (Side.SELL, Side.BUY):
             for bar in last:
                 if bar.symbol not in engine.resting:
@@ -206,13 +212,21 @@ class PaperBroker:
                     end_session(rows, 0, len(rows))
                 self._report(engine, bar, event.time, rows, tape, out)
 
-    def _ends_session(self, symbol: str, event: BarsClosed) -> bool:
-        """Return whether the bar of ``symbol`` that closes with ``event`` is the last of its session."""
-        if self._calendars[symbol] != "XNYS":
-            return event.time % DAY == 0  # the event's session is the account's, which may count a weekend to its Monday
-        if event.session not in self._ends:
-            self._ends[event.session] = int(session_ends(np.array([event.session]), "XNYS")[0])
-        return event.time == self._ends[event.session]
+    def _ends_session(self, engine: Engine, bar: Bar) -> bool:
+        """Return whether a bar ends its session, asked where that means something to an order of its symbol."""
+        orders = engine.resting[bar.symbol].values()
+        if not any(order.time_in_force == _DAY or order.order_type == _ON_CLOSE for order in orders):
+            return False
+        return bool(ends_session(np.array([bar.time]), self._spec.timeframe, self._calendars[bar.symbol])[0])
+
+    def _outlives_session(self, engine: Engine, bar: Bar) -> bool:
+        """Return whether a bar opens after the session that orders for the day were placed in, whose end no bar reached."""
+        placed = [order.created_at for order in engine.resting[bar.symbol].values() if order.time_in_force == _DAY]
+        if not placed:
+            return False
+        calendar, timeframe = self._calendars[bar.symbol], self._spec.timeframe
+        before = max(placed) - timeframe.length
+        return bool(outlives_session(np.array([before, bar.time]), timeframe, calendar)[1])
 
     def _report(
         self, engine: Engine, bar: Bar, time: int, rows: list[RestingOrder], tape: list[TapeRow], out: list[JournalEvent]
@@ -226,7 +240,7 @@ class PaperBroker:
             if row.cut:
                 value = value_of(row.cut, row.price, self._terms[bar.symbol].lots_per_unit)
                 breach = Breach.CASH if order.side > 0 else Breach.SHORT_NOT_ALLOWED
-                if row.left == 0:
+                if row.left == 0 and not is_dormant(rows[row.slot]):  # a child may come to life again
                     self._tell(engine, OrderCancelled(time, order.order_id), out)
                 self._tell(engine, _refused(engine, order, time, bar, row.cut, value, breach), out)
         release(rows, 0, len(rows))

@@ -22,12 +22,14 @@ from domain.market import DAY, HOUR, MINUTE, TIMEFRAMES
 from domain.new_york import at_local, day_of, local_day, offset
 from domain.sessions import (
     Gap,
+    ends_session,
     expected_bars,
     find_gaps,
     instants,
     is_session,
     month_of,
     on_calendar,
+    outlives_session,
     session_dates,
     session_ends,
     session_hours,
@@ -245,10 +247,35 @@ def test_a_session_ends_with_its_regular_hours_half_days_included() -> None:
     assert ends.tolist() == [us("2021-03-01T21:00"), us("2021-07-01T20:00"), us("2020-11-27T18:00")]
 
 
-@pytest.mark.parametrize("calendar", ["24/7", "FX"])
-def test_elsewhere_a_session_ends_with_its_utc_day(calendar: str) -> None:
-    """Midnight after it."""
-    assert session_ends(days("2021-03-01", "2021-03-05"), calendar).tolist() == [us("2021-03-02T00:00"), us("2021-03-06T00:00")]
+@pytest.mark.parametrize(("calendar", "friday"), [("24/7", "2021-03-06T00:00"), ("FX", "2021-03-05T22:00")])
+def test_elsewhere_a_session_ends_with_its_utc_day(calendar: str, friday: str) -> None:
+    """Midnight after it; the FX week at 17:00 New York."""
+    assert session_ends(days("2021-03-01", "2021-03-05"), calendar).tolist() == [us("2021-03-02T00:00"), us(friday)]
+
+
+@pytest.mark.parametrize(
+    ("calendar", "timeframe", "bars", "last"),
+    [
+        ("XNYS", "1h", ["2021-03-01T19:00", "2021-03-01T20:00", "2021-03-01T21:00"], [False, True, False]),
+        ("XNYS", "1h", ["2021-03-01T19:30", "2021-03-01T20:30"], [False, True]),
+        ("XNYS", "4h", ["2021-03-01T16:00", "2021-03-01T20:00"], [False, True]),
+        ("XNYS", "1h", ["2020-11-27T17:00", "2020-11-27T20:00"], [True, False]),
+        ("FX", "1h", ["2021-03-05T20:00", "2021-03-05T21:00", "2021-03-07T23:00", "2021-03-08T23:00"], [False, True, False, True]),
+        ("24/7", "1d", ["2021-03-05T00:00", "2021-03-06T00:00"], [True, True]),
+    ],
+)
+def test_a_bar_ends_its_session_where_the_close_lies_in_it(
+    calendar: str, timeframe: str, bars: list[str], last: list[bool]
+) -> None:
+    """New York closes at 21:00 UTC, on a half-day at 18:00; the FX week at 22:00 on Friday, its Sunday counts to Monday."""
+    assert ends_session(np.array([us(bar) for bar in bars]), TIMEFRAMES[timeframe], calendar).tolist() == last
+
+
+def test_the_first_bar_after_an_end_that_no_bar_reached_is_told() -> None:
+    """Of the first session the last bar is missing, of the second it is there."""
+    bars = ["2021-03-01T19:00", "2021-03-02T19:00", "2021-03-02T20:00", "2021-03-03T15:00"]
+    late = outlives_session(np.array([us(bar) for bar in bars]), TIMEFRAMES["1h"], "XNYS")
+    assert late.tolist() == [False, True, False, False]
 
 
 @pytest.mark.parametrize(
