@@ -123,12 +123,15 @@ class Engine(State):
         "_timed",
         "account",
         "bar_time",
+        "last_bars",
     )
 
     def __init__(self, spec: RunSpec, account: str, targets: TargetSource) -> None:
         super().__init__(spec)
         self.account = account
         self.bar_time = 0
+        self.last_bars: dict[str, int] = {}
+        """The start of each symbol's last bar that closed, where strategies place orders of their own."""
         self._targets = targets
         self._assignments = {assignment.symbol: assignment for assignment in spec.assignments}
         self._protected = {symbol for symbol, terms in self._terms.items() if is_any(terms.exits)}
@@ -149,7 +152,7 @@ class Engine(State):
         """Where each symbol is weighed, by its lots a unit and its initial margin."""
         self._decides_always = bool(self._timed) or self._measuring is not None
         """Whether any close may decide something without a target that changes."""
-        self._remembers = self._collared or self._decides_always
+        self._remembers = self._collared or self._decides_always or bool(self._eventful)
         """Whether a close means more to this run than its price."""
         self._is_quiet = not (self._decides_always or self._margin or self._eventful)
 
@@ -402,6 +405,9 @@ class Engine(State):
         self.bar_time = event.bars[0].time
         if self._timed:
             self._count_bars(event.bars)
+        if self._eventful:
+            for bar in event.bars:
+                self.last_bars[bar.symbol] = bar.time
         if self._measuring is not None:
             for bar in event.bars:
                 self._measuring.observe(bar)

@@ -136,6 +136,7 @@ def shrink_own_exits(book: Book, first: int, last: int, side: int, lots: int) ->
         order = book[slot]
         if order.side == side:
             order.lots = order.lots - lots if order.lots > lots else 0
+    release(book, first, last)
 
 
 @rule

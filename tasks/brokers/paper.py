@@ -220,13 +220,12 @@ class PaperBroker:
         return bool(ends_session(np.array([bar.time]), self._spec.timeframe, self._calendars[bar.symbol])[0])
 
     def _outlives_session(self, engine: Engine, bar: Bar) -> bool:
-        """Return whether a bar opens after the session that orders for the day were placed in, whose end no bar reached."""
-        placed = [order.created_at for order in engine.resting[bar.symbol].values() if order.time_in_force == _DAY]
-        if not placed:
+        """Return whether a bar with orders for the day is the first after a session whose end no bar reached."""
+        before, orders = engine.last_bars.get(bar.symbol), engine.resting[bar.symbol].values()
+        if before is None or not any(order.time_in_force == _DAY for order in orders):
             return False
-        calendar, timeframe = self._calendars[bar.symbol], self._spec.timeframe
-        before = max(placed) - timeframe.length
-        return bool(outlives_session(np.array([before, bar.time]), timeframe, calendar)[1])
+        times = np.array([before, bar.time])
+        return bool(outlives_session(times, self._spec.timeframe, self._calendars[bar.symbol])[1])
 
     def _report(
         self, engine: Engine, bar: Bar, time: int, rows: list[RestingOrder], tape: list[TapeRow], out: list[JournalEvent]

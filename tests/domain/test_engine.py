@@ -10,7 +10,7 @@ import msgspec
 import numba
 import pytest
 from generated import order_runs, runs
-from histories import HOURLY, MONDAY, fraction, history, market, quantity, scripted, stream
+from histories import HOURLY, MONDAY, OrderScript, fraction, history, market, quantity, run_spec, scripted, stream
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -25,6 +25,7 @@ from domain.events import (
     JournalEvent,
     LimitBreached,
     OrderAccepted,
+    OrderAmended,
     OrderCancelled,
     OrderFilled,
     OrderRefused,
@@ -38,7 +39,9 @@ from domain.events import (
 from domain.liquidity import flows_of
 from domain.market import HOUR, CorporateAction, Side
 from domain.orders import Status
+from domain.rules.fills import OrderType
 from domain.rules.limits import Limits
+from domain.strategy import Wish
 from domain.targets import StreamedTargets
 from domain.timeline import market_events
 from tasks.brokers.paper import PaperBroker
@@ -185,6 +188,46 @@ def test_halt_lets_exits_pass_and_leaves_open_exits_alone() -> None:
         one.step(event)
     assert kinds(one.command(Halt("x"))) == ["TradingHalted"]
     assert kinds(one.step(events[4])) == ["OrderFilled"]
+    assert one.engine.portfolio.held == []
+
+
+def test_halt_withdraws_a_short_entry() -> None:
+    """From flat a sale opens a position as a purchase does."""
+    one, events = desk([10] * 4, "-1", margin=True, borrow_rate=0.0)
+    one.step(events[0])
+    one.step(events[1])
+    assert kinds(one.command(Halt("x"))) == ["TradingHalted", "OrderCancelled", "OrderRefused"]
+    assert kinds([out for event in events[2:] for out in one.step(event)]) == []
+
+
+def test_halt_leaves_of_a_turn_to_short_the_sale_of_what_is_held() -> None:
+    """100 held, 200 to be sold: 100 still are, the other 100 are refused."""
+    one, events = desk([10] * 4, "1 -1", margin=True, borrow_rate=0.0)
+    for event in events[:4]:
+        one.step(event)
+    halted, amended, refused = one.command(Halt("x"))
+    assert isinstance(amended, OrderAmended)
+    assert isinstance(refused, OrderRefused)
+    assert (kinds([halted]), amended.lots) == (["TradingHalted"], 100)
+    assert (refused.breach, refused.side, refused.lots) == ("halted", Side.SELL, 100)
+    (fill,) = one.step(events[4])
+    assert isinstance(fill, OrderFilled)
+    assert (fill.side, fill.lots) == (Side.SELL, 100)
+    assert one.engine.portfolio.held == []
+
+
+@pytest.mark.parametrize(("held", "sold"), [(0, 0), (60, 60), (100, 100)])
+def test_halt_leaves_of_an_own_order_what_reduces_the_position(held: int, sold: int) -> None:
+    """A limit of 11 to sell 100 is met on bar 2: what is held, nothing from flat."""
+    past = history(market("AAA", [10.0] * 4, highs=[10, 10, 12, 10]))
+    orders = {0: [Wish(Side.BUY, held)] if held else [], 1: [Wish(Side.SELL, 100, OrderType.LIMIT, 11.0)]}
+    one = Desk(run_spec(past, {"AAA": OrderScript(orders)}, quantity(1), margin=True, borrow_rate=0.0), past)
+    events = list(market_events(past))
+    for event in events[:4]:
+        one.step(event)
+    one.command(Halt("x"))
+    later = [out for event in events[4:] for out in one.step(event)]
+    assert sum(event.lots for event in later if isinstance(event, OrderFilled)) == sold
     assert one.engine.portfolio.held == []
 
 

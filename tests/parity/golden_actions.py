@@ -11,9 +11,12 @@ from domain.wishes import Wish
 
 WEDNESDAY, FRIDAY = "2021-03-03", "2021-03-05"
 LONG, SHORT = Fill(1, "buy", 100, 10.0), Fill(1, "sell", 100, 10.0)
-HALF = (5.0, 5.0, 5.0, 5.0)
+HALF, TENFOLD = (5.0, 5.0, 5.0, 5.0), (100.0, 100.0, 100.0, 100.0)
 TWO_FOR_ONE = (CorporateAction("AAA", WEDNESDAY, "split", 2.0),)
 DIVIDEND = (CorporateAction("AAA", WEDNESDAY, "dividend", 0.5),)
+TWO_DIVIDENDS = tuple(
+    CorporateAction("AAA", WEDNESDAY, "dividend", value, paid) for value, paid in ((0.5, "2021-03-04"), (2.0, FRIDAY))
+)
 
 ACTIONS = (
     Case(
@@ -72,6 +75,15 @@ ACTIONS = (
         (Fill(2, "buy", 200, 4.75),),
         orders={0: [Wish(BUY, 100, LIMIT, 9.5)]},
         actions=TWO_FOR_ONE,
+    ),
+    Case(
+        "reverse_split_that_leaves_less_than_a_lot_takes_the_children_too",
+        "1 for 10: 5 become half a lot, gone with the sale at 9.9, now 99, that would follow it; the 50 bought later are kept",
+        (FLAT, FLAT, TENFOLD, TENFOLD, (100, 130, 100, 120)),
+        (Fill(3, "buy", 50, 100.0),),
+        orders={0: [Wish(BUY, 5, LIMIT, 9.0, children=(Wish(SELL, 5, LIMIT, 9.9),))], 2: [Wish(BUY, 50)]},
+        actions=(CorporateAction("AAA", WEDNESDAY, "split", 0.1),),
+        equity=101_000.0,
     ),
     Case(
         "split_of_a_market_order_that_waits",
@@ -169,6 +181,34 @@ ACTIONS = (
         script="1 . 0",
         actions=(CorporateAction("AAA", WEDNESDAY, "dividend", 0.5, FRIDAY),),
         cash=100_050.0,
+    ),
+    Case(
+        "dividends_of_one_ex_date_are_paid_each_on_its_pay_date",
+        "0.5 on Thursday, 2 on Friday: cash 99,000 + 50 + 200",
+        (FLAT, FLAT, FLAT, FLAT, FLAT),
+        (LONG,),
+        script="1",
+        actions=TWO_DIVIDENDS,
+        cash=99_250.0,
+    ),
+    Case(
+        "dividend_of_the_earlier_pay_date_brings_no_other",
+        "the last bar is Thursday's: cash 99,000 + 50",
+        (FLAT, FLAT, FLAT, FLAT),
+        (LONG,),
+        script="1",
+        actions=TWO_DIVIDENDS,
+        cash=99_050.0,
+    ),
+    Case(
+        "dividend_is_owed_by_a_short_on_the_ex_date_whatever_its_pay_date",
+        "Wednesday's bar is the last, it is paid on Friday: cash 101,000 - 50",
+        (FLAT, FLAT, FLAT),
+        (SHORT,),
+        script="-1",
+        options=borrowing(),
+        actions=(CorporateAction("AAA", WEDNESDAY, "dividend", 0.5, FRIDAY),),
+        cash=100_950.0,
     ),
     Case(
         "split_comes_before_a_dividend_of_the_same_day",

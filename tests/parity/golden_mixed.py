@@ -2,7 +2,24 @@
 
 from __future__ import annotations
 
-from golden_table import ANY, BUY, DAY, FLAT, FOK, LIMIT, SELL, STOP, STOP_LIMIT, Case, Fill, Refused, borrowing, bought, sold
+from golden_table import (
+    ANY,
+    BUY,
+    DAY,
+    FLAT,
+    FOK,
+    LIMIT,
+    ON_CLOSE,
+    SELL,
+    STOP,
+    STOP_LIMIT,
+    Case,
+    Fill,
+    Refused,
+    borrowing,
+    bought,
+    sold,
+)
 
 from domain.market import AssetClass, CorporateAction
 from domain.rules.costs import Costs
@@ -62,13 +79,12 @@ MIXED = (
         cash=550.0,
     ),
     Case(
-        "fok_sale_after_a_stop_loss_finds_too_little_in_a_cash_account",
-        "100 bought at 10; bar 2 opens at 8 through the stop-loss of 9, which sells them; the sale of 100 would be a short",
+        "fok_sale_of_what_a_stop_loss_sold_is_withdrawn",
+        "100 bought at 10; bar 2 opens at 8 through the stop-loss of 9, which sells them: of the sale of 100 nothing is left",
         (FLAT, FLAT, EIGHT),
         (LONG, Fill(2, "sell", 100, 8.0, "stop_loss")),
         orders=bought(Wish(SELL, 100, force=FOK)),
         exits=STOP_LOSS,
-        refused=(Refused(2, "short_not_allowed", 100),),
         cash=99_800.0,
     ),
     Case(
@@ -240,8 +256,8 @@ MIXED = (
         equity=99_999.0,
     ),
     Case(
-        "dividend_of_a_short_on_its_pay_date",
-        "owed since Wednesday, paid on Thursday though covered at open 3: 101,000 - 1,000 - 50",
+        "dividend_of_a_short_is_charged_once",
+        "on Wednesday, and not again on its pay date, at whose opening it is covered: 101,000 - 50 - 1,000",
         (FLAT, FLAT, FLAT, FLAT),
         (SHORT, Fill(3, "buy", 100, 10.0)),
         script="-1 . 0",
@@ -269,26 +285,86 @@ MIXED = (
         cash=67.0,
     ),
     Case(
-        "resting_sale_after_a_stop_loss_finds_nothing_in_a_cash_account",
-        "stopped at 9 on bar 2; the limit of 11 is met on bar 3 but nothing is held: its 100 would be a short, refused there",
+        "resting_sale_of_what_a_stop_loss_sold_is_withdrawn",
+        "stopped at 9 on bar 2: the limit of 11 was to sell the same 100, and is gone when bar 3 meets it",
         (FLAT, FLAT, (10, 10, 8.5, 9), (11.5, 12, 11, 12)),
         (LONG, Fill(2, "sell", 100, 9.0, "stop_loss")),
         orders=bought(Wish(SELL, 100, LIMIT, 11.0)),
         exits=STOP_LOSS,
-        refused=(Refused(3, "short_not_allowed", 100),),
         cash=99_900.0,
     ),
     Case(
         "second_stop_for_a_position_that_the_first_left_a_part_of",
-        "10 % of 600: the stop-loss sells 60 at 9; of the own stop's 100 the 60 that are gone are refused, and 40 wait for volume. "
-        "At open 3 = 8 the stop-loss sells the 40 left, so the other 40 are refused too: 99,000 + 540 + 320",
+        "10 % of 600: the stop-loss sells 60 at 9; of the own stop's 100 60 are withdrawn with it, and 40 wait for volume. "
+        "At open 3 = 8 the stop-loss sells the 40 left, so the other 40 are withdrawn too: 99,000 + 540 + 320",
         (FLAT, FLAT, (10, 10, 8.5, 8.5, 600), EIGHT),
         (LONG, Fill(2, "sell", 60, 9.0, "stop_loss"), Fill(3, "sell", 40, 8.0, "stop_loss")),
         orders=bought(Wish(SELL, 100, STOP, stop=9.0)),
         exits=STOP_LOSS,
-        refused=(Refused(2, "short_not_allowed", 60), Refused(3, "short_not_allowed", 40)),
         ambiguous=1,
         options=TENTH,
         cash=99_860.0,
+    ),
+    Case(
+        "child_that_was_triggered_waits_for_its_stop_again_once_its_parent_fills_more",
+        "10 % of 400: 40 of the limit fill at 10 on bar 1, whose low triggers their stop of 9.5; at open 2 = 9.9 they are sold "
+        "and 60 more are bought. Those wait for 9.5, which bar 3 opens through: -400 + 396 - 594 + 540",
+        ((11, 11, 11, 11), (10.5, 10.5, 9.4, 9.6, 400), (9.9, 10.4, 9.9, 10.3, 1_000), (9, 9, 9, 9)),
+        (
+            Fill(1, "buy", 40, 10.0),
+            Fill(2, "sell", 40, 9.9),
+            Fill(2, "buy", 60, 9.9),
+            Fill(3, "sell", 60, 9.0),
+        ),
+        orders={0: [Wish(BUY, 100, LIMIT, 10.0, children=(Wish(SELL, 100, STOP, stop=9.5),))]},
+        options=TENTH,
+        cash=99_942.0,
+    ),
+    Case(
+        "own_stop_of_what_a_time_exit_sold_opens_no_short",
+        "held for two bars and sold at open 3; the child's stop of 9 is gone when bar 4 falls to 8",
+        (FLAT, FLAT, FLAT, FLAT, (10, 10, 8, 8)),
+        (LONG, Fill(3, "sell", 100, 10.0, "time_exit")),
+        orders={0: [Wish(BUY, 100, children=(Wish(SELL, 100, STOP, stop=9.0),))]},
+        exits=Exits(bars=2),
+        options=borrowing(),
+        cash=100_000.0,
+    ),
+    Case(
+        "own_stop_shrinks_by_what_a_margin_call_sold",
+        "1,900 at 10 on 10,000; at 6 equity backs 2,400 / 2,850 of them: 300 go at open 3, so the stop of 5.8 has 1,600",
+        (FLAT, FLAT, (10, 10, 6, 6), (6, 6, 6, 6), (6, 6, 5.7, 5.7)),
+        (
+            Fill(1, "buy", 1_900, 10.0),
+            Fill(3, "sell", 300, 6.0, "liquidation"),
+            Fill(4, "sell", 1_600, 5.8),
+        ),
+        orders={0: [Wish(BUY, 1_900, children=(Wish(SELL, 1_900, STOP, stop=5.8),))]},
+        options={**borrowing(), "cash": 10_000.0},
+        cash=2_080.0,
+    ),
+    Case(
+        "day_order_ends_with_a_session_whose_last_bar_is_missing",
+        "placed at 19:00 UTC on Monday, whose bar to 21:00 is missing; Tuesday's low of 9 finds no order",
+        (FLAT, FLAT, (10, 10, 9, 9)),
+        (),
+        orders={0: [Wish(BUY, 100, LIMIT, 9.5, force=DAY)]},
+        hours=(18, 19, 24 + 15),
+    ),
+    Case(
+        "day_order_placed_at_the_last_bar_of_a_session_is_for_the_next",
+        "placed at 21:00 UTC, the close of Monday: Tuesday's low of 9 meets it",
+        (FLAT, (10, 10, 9, 9)),
+        (Fill(1, "buy", 100, 9.5),),
+        orders={0: [Wish(BUY, 100, LIMIT, 9.5, force=DAY)]},
+        hours=(20, 24 + 15),
+    ),
+    Case(
+        "market_on_close_fills_at_the_bar_in_which_the_session_closes",
+        "20:30 to 21:30 UTC holds the close of 21:00; its last price is 11",
+        (FLAT, FLAT, (10, 11, 10, 11)),
+        (Fill(2, "buy", 100, 11.0),),
+        orders={0: [Wish(BUY, 100, ON_CLOSE)]},
+        hours=(18.5, 19.5, 20.5),
     ),
 )

@@ -1,8 +1,13 @@
-"""Golden rows: cash promised to open orders, entries a margin call withdraws, limits around the change of tick at 1."""
+"""Golden rows: what open and passed orders take of the account, entries a margin call withdraws, limits where the tick changes."""
 
 from golden_table import BUY, FLAT, LIMIT, SELL, STOP, Case, Fill, Refused, Wish, borrowing, bought
 
 from domain.rules.costs import Costs
+from domain.rules.limits import Limits
+
+HUNDRED = (100.0, 100.0, 100.0, 100.0)
+PASSED_LIMIT, PASSED_STOP = Wish(SELL, 10_000, LIMIT, 1.0), Wish(BUY, 10_000, STOP, stop=1.0)
+TENTH_OF_EQUITY = Limits(max_position_size=0.1)
 
 RESERVED = (
     Case(
@@ -54,6 +59,51 @@ RESERVED = (
         script="1 0",
         size=1.0,
         options={"cash": 100.0, "costs": Costs(0.0, least=9.0)},
+        cash=0.0,
+    ),
+    Case(
+        "limit_to_sell_that_the_market_has_passed_is_limited_at_the_mark",
+        "at 100, not at its 1: a tenth of 100,000 are 100 of 10,000, sold at the open",
+        (HUNDRED, HUNDRED),
+        (Fill(1, "sell", 100, 100.0),),
+        orders={0: [PASSED_LIMIT]},
+        options=borrowing(limits=TENTH_OF_EQUITY),
+        refused=(Refused(0, "max_position_size", 9_900),),
+    ),
+    Case(
+        "limit_to_sell_that_the_market_has_passed_needs_the_margin_of_the_mark",
+        "50 % of 2,000 x 100 are the 100,000 there are",
+        (HUNDRED, HUNDRED),
+        (Fill(1, "sell", 2_000, 100.0),),
+        orders={0: [PASSED_LIMIT]},
+        options=borrowing(),
+        refused=(Refused(0, "margin", 8_000),),
+    ),
+    Case(
+        "stop_to_buy_that_the_market_has_passed_is_limited_at_the_mark",
+        "a tenth of 100,000 are 100 at 100, not 10,000 at its 1",
+        (HUNDRED, HUNDRED),
+        (Fill(1, "buy", 100, 100.0),),
+        orders={0: [PASSED_STOP]},
+        options={"limits": TENTH_OF_EQUITY},
+        refused=(Refused(0, "max_position_size", 9_900),),
+    ),
+    Case(
+        "stop_to_buy_that_the_market_has_passed_needs_the_margin_of_the_mark",
+        "50 % of 2,000 x 100 are the 100,000 there are",
+        (HUNDRED, HUNDRED),
+        (Fill(1, "buy", 2_000, 100.0),),
+        orders={0: [PASSED_STOP]},
+        options=borrowing(),
+        refused=(Refused(0, "margin", 8_000),),
+    ),
+    Case(
+        "passed_stop_to_buy_reserves_the_cash_of_the_mark",
+        "600 at 100 promise 60,000 of 100,000: 400 of the other 500",
+        (HUNDRED, HUNDRED),
+        (Fill(1, "buy", 600, 100.0), Fill(1, "buy", 400, 100.0)),
+        orders={0: [Wish(BUY, 600, STOP, stop=1.0), Wish(BUY, 500)]},
+        refused=(Refused(0, "cash", 100),),
         cash=0.0,
     ),
 )

@@ -92,7 +92,7 @@ class Case:
     ambiguous: int = 0
     refused: tuple[Refused, ...] = ()
     days: tuple[int, ...] = ()
-    hours: tuple[int, ...] = ()
+    hours: tuple[float, ...] = ()
     actions: tuple[CorporateAction, ...] = ()
     kind: AssetClass = AssetClass.EQUITY
     options: Mapping[str, Any] = field(default_factory=dict)

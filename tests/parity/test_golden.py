@@ -20,9 +20,11 @@ from golden_market import MARKET
 from golden_mixed import MIXED
 from golden_reserved import RESERVED
 from golden_stops import STOPS
-from golden_table import FLAT, Case, check
+from golden_table import FLAT, Case, borrowing, check
 from golden_trailing import STOP_LIMITS, TRAILING_STOPS
 from histories import history, market, quantity, run_scripts
+
+from domain.market import AssetClass
 
 CASES = (
     *MARKET,
@@ -68,10 +70,9 @@ def test_a_wrong_row_fails() -> None:
 
 
 def test_a_killed_order_says_what_it_needed_and_what_there_was() -> None:
-    """50 at the open of 12 are 600, and 550 are left; a sale of 100 at 8 has nothing to sell."""
+    """50 at the open of 12 are 600, and 550 are left."""
     told = {case.name: [(r.value, r.bound) for r in case.run().refusals] for case in MIXED if case.name.startswith("fok_")}
     assert told["fok_beside_a_market_order_is_refused_what_that_left_too_little_for"] == [(600.0, 550.0)]
-    assert told["fok_sale_after_a_stop_loss_finds_too_little_in_a_cash_account"] == [(800.0, 0.0)]
 
 
 def test_sells_come_before_buys_at_one_opening_though_not_at_acceptance() -> None:
@@ -112,3 +113,14 @@ def test_sells_of_one_opening_pay_its_buys() -> None:
     ]
     assert run.refusals == []
     assert run.equity[-1].cash == 500.0
+
+
+@pytest.mark.parametrize(("script", "fee"), [(". . . . -1 . 0", 72.0), (". . . -1 0", 36.0)])
+def test_a_short_coin_beside_shares_is_borrowed_by_its_own_days(script: str, fee: float) -> None:
+    """36 % of 360 x 100 / 360 are 36 a day: Saturday to Monday is two of them, Friday to Saturday one, though no share trades."""
+    coins, shares = market("BTC-USD", [100.0] * 12, days=range(12)), market("AAA", [10.0] * 10)
+    past = history(coins, shares, classes={"BTC-USD": AssetClass.CRYPTO})
+    run = run_scripts(past, {"AAA": "", "BTC-USD": script}, quantity(360.0), **borrowing(0.36))
+    assert [fill.quantity for fill in run.fills] == [360.0, 360.0]
+    assert run.borrow_fees == pytest.approx(fee, abs=1e-9)
+    assert run.equity[-1].cash == pytest.approx(100_000.0 - fee, abs=1e-9)

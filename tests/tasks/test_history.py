@@ -213,6 +213,43 @@ def test_actions_without_bars_are_refused(tmp_path: Path, embedded_database: Dat
             run_backtest(request, database=database)
 
 
+# Delistings
+
+DELISTED = "2021-03-05"
+"""Friday: the last of four daily bars, at 12, is Thursday's."""
+
+
+@pytest.mark.parametrize(
+    ("end", "now", "equity", "fills"),
+    [
+        ("2021-03-03", None, 100_200.0, 1),
+        ("2021-03-04", None, 100_200.0, 1),
+        (DELISTED, None, 99_600.0, 2),
+        ("2021-03-31", None, 99_600.0, 2),
+        (None, None, 99_600.0, 2),
+        (None, MONDAY + 2 * DAY, 100_200.0, 1),
+        ("2021-03-31", MONDAY + 3 * DAY, 100_200.0, 1),
+        (None, MONDAY + 4 * DAY, 99_600.0, 2),
+    ],
+)
+def test_a_delisting_settles_no_run_that_ends_before_its_day(
+    tmp_path: Path, embedded_database: Database, end: str | None, now: int | None, equity: float, fills: int
+) -> None:
+    """100 bought at 10: worth 1,200 at the last close before that day, and from it on half of the last price, 600."""
+    bars = market("GONE", [10.0, 10.0, 12.0, 12.0], start=MONDAY + 5 * HOUR)
+    file, actions = bars_file(tmp_path, bars), actions_file(tmp_path, f"GONE,{DELISTED},delisting,0.5,")
+    upsert_bars(embedded_database, [bars], "test")
+    save_actions(embedded_database, [CorporateAction("GONE", DELISTED, "delisting", 0.5)], "test")
+    stored = BacktestRequest(
+        ("buy_and_hold",), symbols=("GONE",), end=end, sizing="fixed_quantity:100", commission_bps=0, slippage_bps=0, volume_limit=0
+    )
+    now = None if now is None else now + 23 * HOUR
+    for engine in ("kernel", "event"):
+        for request in (stored, replace(stored, bars=file, actions=actions)):
+            result = run_backtest(replace(request, engine=engine), database=embedded_database, now=now)
+            assert (result.document["final_equity"], len(result.fills)) == (equity, fills)
+
+
 # Changes of symbols
 
 TO_C = "{0}A,2021-03-03,symbol_change,{0}B,\n{0}B,2021-03-05,symbol_change,{0}C,"

@@ -15,9 +15,11 @@ from domain.rules.book import (
     pass_point,
     place_protection,
     protect,
+    reducing_lots,
     relatives_after_fill,
     release,
     split_orders,
+    withdraw_entries,
 )
 from domain.rules.exits import NO_EXITS, PROTECTIVE, STOP_LOSS, TAKE_PROFIT, TRAILING, ExitRules, Grid
 from domain.rules.fills import OrderType, Reason
@@ -241,3 +243,22 @@ def test_children_are_released_from_parents_that_are_done() -> None:
     book = [RestingOrder(1, 5), RestingOrder(1, 0), RestingOrder(-1, 0, parent=0), RestingOrder(-1, 3, parent=1)]
     release(book, 0, 4)
     assert [order.parent for order in book] == [NO_PARENT, NO_PARENT, 0, NO_PARENT]
+
+
+@pytest.mark.parametrize(
+    ("side", "lots", "held", "reducing"), [(-1, 5, 8, 5), (-1, 5, 3, 3), (1, 5, -3, 3), (-1, 5, 0, 0), (1, 5, 0, 0), (1, 5, 8, 0)]
+)
+def test_an_order_reduces_a_position_of_the_other_side_and_no_further(side: int, lots: int, held: int, reducing: int) -> None:
+    """What is beyond the position, and all of it from flat or on the same side, enters one."""
+    assert reducing_lots(side, lots, held) == reducing
+
+
+@pytest.mark.parametrize(("held", "left"), [(10, [0, 10, 4]), (0, [0, 0, 0]), (-10, [5, 0, 0])])
+def test_what_is_left_of_own_orders_reduces_the_position(held: int, left: list[int]) -> None:
+    """A purchase of 5, sales of 15 and 4: each at most what is held; the protective order stays, the waiting child goes with 5."""
+    book = entries((1, 5, 0), (-1, 15, 0), (-1, 4, 0))
+    book[0].lots = 7
+    book.append(RestingOrder(-1, 0, STOP, stop=9.0, parent=PROTECTIVE))
+    withdraw_entries(book, 0, len(book), held)
+    assert [order.lots for order in book] == [7, 0, 0, *left, 0]
+    assert (book[-1].parent == NO_PARENT) is (left[0] == 0)

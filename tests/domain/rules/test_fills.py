@@ -152,6 +152,15 @@ def test_a_limit_is_met_where_the_price_is_through_it_by_more_than_half_a_tick(
     assert limit_is_met(side, 10.0, point, 0.005) is met
 
 
+def test_a_limit_is_not_met_by_exactly_half_a_tick_at_any_cent() -> None:
+    """From 1.00 to 999.99, the point 0.005 through it as a file would hold it; 0.006 through it is enough."""
+    limits = [cents / 100 for cents in range(100, 100_000)]
+    for side in (1, -1):
+        half, more = ([(10 * cents - side * thousandths) / 1_000 for cents in range(100, 100_000)] for thousandths in (5, 6))
+        assert [limit for limit, point in zip(limits, half, strict=True) if limit_is_met(side, limit, point, 0.005)] == []
+        assert [limit for limit, point in zip(limits, more, strict=True) if not limit_is_met(side, limit, point, 0.005)] == []
+
+
 def test_a_limit_that_the_market_gapped_over_gets_the_better_price() -> None:
     """A buy at 10 where the bar opens at 9 pays 9; a sale at 10 that opens at 11 gets 11; else the limit."""
     assert [gapped_price(1, 10.0, point) for point in (9.0, 10.0, 10.5)] == [9.0, 10.0, 10.0]

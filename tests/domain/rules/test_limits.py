@@ -73,6 +73,15 @@ def test_drawdown_stands_though_equity_makes_a_new_peak() -> None:
     assert follow(DRAWDOWN, (1, 89_000.0), (2, 150_000.0)).drawdown_breach == Breach.MAX_DRAWDOWN.value
 
 
+@pytest.mark.parametrize(("bound", "equity"), [(0.03, 97_000.0), (0.1, 90_000.0), (0.2, 80_000.0), (0.4, 60_000.0)])
+def test_a_loss_of_exactly_its_bound_is_a_breach(bound: float, equity: float) -> None:
+    """Of 100,000; a cent more equity is none."""
+    for limits in (Limits(daily_loss_limit=bound), Limits(max_drawdown=bound)):
+        met, missed = follow(limits, (1, equity)), follow(limits, (1, equity + 0.01))
+        assert met.daily_breach + met.drawdown_breach > 0
+        assert missed.daily_breach + missed.drawdown_breach == 0
+
+
 @given(
     st.lists(st.tuples(st.integers(0, 2), st.floats(50_000.0, 150_000.0)), min_size=1, max_size=30),
     st.sampled_from([0.01, 0.05, inf]),
@@ -294,6 +303,14 @@ def test_a_collar_bars_a_price_far_from_the_one_before_in_both_directions() -> N
     assert barred_symbol(NOTHING_BARRED, limits, 0, 130.0, 0.0) == NOTHING_BARRED
 
 
+@pytest.mark.parametrize(("collar", "price"), [(0.05, 105.0), (0.05, 95.0), (0.1, 110.0), (0.1, 90.0)])
+def test_a_price_exactly_at_its_collar_passes_and_one_a_cent_beyond_is_barred(collar: float, price: float) -> None:
+    """After 100."""
+    limits, beyond = Limits(price_collar=collar), price + (0.01 if price > 100.0 else -0.01)
+    assert barred_symbol(NOTHING_BARRED, limits, 0, price, 100.0) == NOTHING_BARRED
+    assert barred_symbol(NOTHING_BARRED, limits, 0, beyond, 100.0).breach == Breach.PRICE_COLLAR.value
+
+
 def test_what_bars_the_account_comes_before_what_bars_the_symbol() -> None:
     """A halt, although the rate and the collar would bar too."""
     halted = Barred(Breach.HALTED.value, 0.0, 0.0)
@@ -352,6 +369,23 @@ def test_a_daily_loss_refuses_entries_to_the_end_of_its_session_and_then_lets_th
         (int(eth.time[3]), "ETH-USD", "daily_loss_limit", 50_000_000_000)
     ]
     assert (run.refusals[0].value, run.refusals[0].bound) == (pytest.approx(0.05, abs=1e-12), 0.03)
+
+
+@pytest.mark.parametrize("word", ["daily_loss_limit", "max_drawdown"])
+@pytest.mark.parametrize(("bound", "price"), [(0.1, 90.0), (0.2, 80.0)])
+def test_an_entry_is_refused_at_a_loss_of_exactly_its_bound(word: str, bound: float, price: float) -> None:
+    """1,000 AAA fall from 100 to it on bar 2, of 100,000: BBB, wanted at that close, is refused there."""
+    past = history(market("AAA", [100.0] * 3, [100.0, 100, price]), market("BBB", [10.0] * 3))
+    run = run_scripts(past, {"AAA": "0.1", "BBB": ". . 0.0001"}, quantity(10_000), limits=Limits(**{word: bound}))
+    assert [(r.symbol, r.breach, r.lots, r.bound) for r in run.refusals] == [("BBB", word, 1, bound)]
+
+
+@pytest.mark.parametrize(("price", "fills"), [(105.0, 1), (105.01, 0)])
+def test_a_collar_lets_exactly_its_bound_pass(price: float, fills: int) -> None:
+    """5 % of 100; wanted at the close of bar 2."""
+    past = history(market("AAA", [100.0, 100, 100, price], [100.0, 100, price, price]))
+    run = run_scripts(past, {"AAA": ". . 1"}, quantity(1), limits=Limits(price_collar=0.05))
+    assert (len(run.fills), len(run.refusals)) == (fills, 1 - fills)
 
 
 def test_a_deferred_entry_is_dropped_when_its_target_is() -> None:

@@ -1,0 +1,107 @@
+"""What a margin call leaves of orders that wait: the part that reduces a position. Two symbols of one account, by every driver.
+
+Long 1,900 AAA at 100 on 100,000: cash -90,000. AAA closes bar 2 at 60: equity 24,000, required 25 % of 114,000 = 28,500. Of 1,900
+floor(1,900 x 24,000 / 28,500) = 1,600 stay, 300 go at open 3 = 60, and then 25 % of 96,000 are just met.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from golden_table import BUY, LIMIT, SELL, STOP, borrowing
+from histories import OrderScript, history, market, quantity, run_orders_alike, run_scripts, run_spec
+
+from domain.market import AssetClass
+from domain.wishes import Wish
+
+if TYPE_CHECKING:
+    from domain.market import Bars
+    from tasks.backtest import Run
+
+FALLING = market("AAA", [100.0, 100, 100, 60, 60, 60], [100.0, 100, 60, 60, 60, 60])
+LIQUIDATED = [(1, "AAA", "buy", 1_900.0, 100.0), (3, "AAA", "sell", 300.0, 60.0)]
+
+
+def ten(**columns: object) -> Bars:
+    """Return six bars of BBB at 10."""
+    return market("BBB", [10.0] * 6, **columns)
+
+
+NOTHING_ON_BAR_2 = ten(volume=[1e9, 1e9, 0.0, 1e9, 1e9, 1e9])
+BOTH_WAYS_ON_BAR_3 = ten(highs=[10.0, 10, 10, 12, 10, 10], lows=[10.0, 10, 10, 8, 10, 10])
+
+
+def booked(run: Run) -> list[tuple[int, str, str, float, float]]:
+    """Return the fills as bar, symbol, side, quantity and price."""
+    place = {(one.symbol, int(time)): number for one in run.history.bars for number, time in enumerate(one.time)}
+    return [(place[fill.symbol, fill.time], fill.symbol, fill.side, fill.quantity, fill.price) for fill in run.fills]
+
+
+def refused(run: Run) -> list[tuple[int, str, str, int]]:
+    """Return the refusals as bar, symbol, word and lots."""
+    place = {(one.symbol, int(time)): number for one in run.history.bars for number, time in enumerate(one.time)}
+    return [(place[one.symbol, one.time], one.symbol, one.breach, one.lots) for one in run.refusals]
+
+
+def test_a_margin_call_withdraws_a_short_that_waits_from_flat() -> None:
+    """475 BBB are to be sold at open 2, where nothing trades: the call at close 2 takes the order.
+
+    Wanted again at close 3, it finds 24,000 that back 48,000, less than the AAA that stay.
+    """
+    past = history(FALLING, NOTHING_ON_BAR_2)
+    run = run_scripts(past, {"AAA": "1", "BBB": ". -0.25"}, quantity(1_900), **borrowing())
+    assert booked(run) == LIQUIDATED
+    assert refused(run) == [(2, "BBB", "margin_call", 475), (3, "BBB", "margin", 475)]
+
+
+def test_a_margin_call_leaves_of_a_turn_to_short_the_sale_of_what_is_held() -> None:
+    """190 BBB are held, 380 to be sold: 190 close the position, the other 190 are refused.
+
+    cash 100,000 - 190,000 - 1,900; equity at close 2 24,000, required 25 % of 115,900 = 28,975: floor(1,900 x 24,000 / 28,975) =
+    1,573 AAA stay, 327 go. Of BBB 33 would have to go, less than the 190 under way.
+    """
+    past = history(FALLING, NOTHING_ON_BAR_2)
+    run = run_scripts(past, {"AAA": "1", "BBB": "0.1 -0.1"}, quantity(1_900), **borrowing())
+    assert booked(run) == [
+        (1, "AAA", "buy", 1_900.0, 100.0),
+        (1, "BBB", "buy", 190.0, 10.0),
+        (3, "AAA", "sell", 327.0, 60.0),
+        (3, "BBB", "sell", 190.0, 10.0),
+    ]
+    assert refused(run)[0] == (2, "BBB", "margin_call", 190)
+
+
+@pytest.mark.parametrize("wish", [Wish(SELL, 475, LIMIT, 11.0), Wish(SELL, 475, STOP, stop=9.0), Wish(BUY, 475, LIMIT, 9.0)])
+def test_a_margin_call_withdraws_the_own_orders_that_would_open_a_position(wish: Wish) -> None:
+    """Each would be met on bar 3, which goes from 12 to 8."""
+    past = history(FALLING, BOTH_WAYS_ON_BAR_3)
+    strategies = {"AAA": OrderScript({0: [Wish(BUY, 1_900)]}), "BBB": OrderScript({1: [wish]})}
+    run = run_orders_alike(run_spec(past, strategies, quantity(1), **borrowing()), past)
+    assert booked(run) == LIQUIDATED
+    assert refused(run) == []
+
+
+def test_a_stale_liquidation_of_a_strategy_of_own_orders_closes_nothing_else() -> None:
+    """AAA's close on Wednesday calls for coins while their bar, three hours longer, is under way; that bar turns the position.
+
+    AAA's close: cash 100,000 - 160,000 + 1,000 = -59,000, equity 76,000 - 59,000 - 1,000 = 16,000, required 19,000 + 1,000: of 10
+    coins short 2 are to be bought. Two stops at 110, each no more than what is short, buy 20 first: equity 15,800 at the coin's
+    close, 0.79 of the 20,000 required. Buying 2 would add now: refused, while 2.1 of the 10 coins held go, and 336 AAA. 15,800
+    are just what 1,264 AAA and 7.9 coins need.
+    """
+    falling = market("AAA", [100.0, 100, 100, 47.5, 47.5, 47.5], [100.0, 100, 47.5, 47.5, 47.5, 47.5])
+    coins = market("BTC-USD", [100.0] * 6, days=range(6), highs=[100.0, 100, 120, 100, 100, 100])
+    past = history(falling, coins, classes={"BTC-USD": AssetClass.CRYPTO})
+    turning = OrderScript({0: [Wish(SELL, 10)], 1: [Wish(BUY, 10, STOP, stop=110.0)] * 2})
+    strategies = {"AAA": OrderScript({0: [Wish(BUY, 1_600)]}), "BTC-USD": turning}
+    run = run_orders_alike(run_spec(past, strategies, quantity(1), **borrowing()), past)
+    assert booked(run) == [
+        (1, "BTC-USD", "sell", 10.0, 100.0),
+        (1, "AAA", "buy", 1_600.0, 100.0),
+        (2, "BTC-USD", "buy", 10.0, 110.0),
+        (2, "BTC-USD", "buy", 10.0, 110.0),
+        (3, "BTC-USD", "sell", 2.1, 100.0),
+        (3, "AAA", "sell", 336.0, 47.5),
+    ]
+    assert refused(run) == [(2, "BTC-USD", "margin_call", 200_000_000)]
