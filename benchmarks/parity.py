@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import random
 import sys
 from pathlib import Path
 from time import perf_counter
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from generated import order_runs, runs
+from generated import order_runs, runs, walked_orders
 from histories import run_alike, run_orders_alike
 from hypothesis import HealthCheck, given, settings
 
@@ -31,7 +32,7 @@ def _comparing(alike: Callable[[RunSpec, History], object]) -> Callable[[tuple[R
 
 
 def main() -> None:
-    """Draw as many runs of targets as asked for, and half as many of orders; the first that differs is shown."""
+    """Draw as many runs of targets as asked for, half as many of orders, and as many over walks; the first that differs is shown."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5_000)
     wanted = parser.parse_args().runs
@@ -40,6 +41,14 @@ def main() -> None:
         job = settings(max_examples=count, deadline=None, database=None, suppress_health_check=list(HealthCheck))
         job(given(drawn())(_comparing(alike)))()
         print(f"{count:,} runs of {name} are alike, after {perf_counter() - begun:.0f} s")
+    first = random.SystemRandom().randrange(10**9)
+    for seed in range(first, first + wanted):
+        try:
+            run_orders_alike(*walked_orders(seed))
+        except AssertionError as error:
+            error.add_note(f"of generated.walked_orders({seed})")
+            raise
+    print(f"{wanted:,} runs of orders over prices that walk are alike, after {perf_counter() - begun:.0f} s")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from histories import DAILY, HOURLY, MONDAY, OrderScript, Protected, Scripted, f
 from hypothesis import strategies as st
 
 from domain.indicators import ema
-from domain.market import HOUR, AssetClass, CorporateAction, Side
+from domain.market import DAY, HOUR, AssetClass, CorporateAction, Side
 from domain.resampling import resample
 from domain.rules.costs import Costs
 from domain.rules.fills import OrderType, PathMode, TimeInForce
@@ -195,6 +196,117 @@ def runs(draw: st.DrawFn) -> tuple[RunSpec, History]:
         symbol: Protected(script, draw(EXITS)) if guarded else Scripted(script) for symbol, script in scripts.items()
     }
     return run_spec(past, strategies, draw(SIZINGS), **options), past
+
+
+def walked_orders(seed: int) -> tuple[RunSpec, History]:
+    """Return a longer run of orders over prices that walk, so that many of them act; the same for the same seed."""
+    chance = random.Random(seed)  # noqa: S311 - drawn cases
+    symbols = sorted(chance.sample(sorted(CLASSES), chance.choice([1, 2, 3])))
+    daily, count = chance.random() < 0.5, chance.choice([12, 40])
+    bars = [_walk(chance, symbol, count, daily=daily) for symbol in symbols]
+    actions = [action for symbol in symbols for action in _walked_actions(chance, symbol)]
+    past = history(*bars, actions=actions, classes=CLASSES)
+    strategies = {symbol: OrderScript(_walked_script(chance, count), _walked_exits(chance)) for symbol in symbols}
+    bounds = {
+        "max_position_size": 0.3,
+        "max_gross_exposure": 0.8,
+        "daily_loss_limit": 0.01,
+        "max_order_rate": 2.0,
+        "price_collar": 0.06,
+        "max_order_size": 60.0,
+        "max_net_exposure": 0.3,
+    }
+    limits = Limits(**{name: bound for name, bound in bounds.items() if chance.random() < 0.25})
+    options = {
+        "cash": chance.choice([100_000.0, 2_000.0, 500.0]),
+        "costs": chance.choice([Costs(0.0, 0.0), Costs(0.001, 0.001, 0.001)]),
+        "limits": chance.choice([None, limits]),
+        "path": chance.choice([PathMode.WORST, PathMode.OHLC, PathMode.OLHC, PathMode.NEAREST]),
+        "touch_probability": chance.choice([0.0, 0.0, 0.5]),
+        "margin": chance.random() < 0.5,
+        "borrow_rate": chance.choice([0.1, 0.1, 0.1, None]),
+    }
+    return run_spec(past, strategies, quantity(100), **options), past
+
+
+def _walk(chance: random.Random, symbol: str, count: int, *, daily: bool) -> Bars:
+    """Return bars whose price walks, a tenth of them missing, on the days or hours of the symbol's market."""
+    kind, price, times, rows = CLASSES[symbol], 10.0, [], []
+    step, moment = (DAY, MONDAY) if daily else (HOUR, MONDAY + 3 * DAY + 14 * HOUR)
+    while len(times) < count:
+        day, hour = (moment // DAY + 3) % 7, moment // HOUR % 24
+        trades = {
+            AssetClass.CRYPTO: True,
+            AssetClass.EQUITY: day < 5 and (daily or 14 <= hour < 21),
+            AssetClass.FX: day < 5 if daily else day < 4 or (day == 4 and hour < 22) or (day == 6 and hour >= 22),
+        }[kind]
+        if trades and chance.random() < 0.9:
+            times.append(moment)
+        moment += step
+    for _ in times:
+        opened = price * (1.0 + chance.choice([0.0, 0.0, 0.02, -0.02, 0.06, -0.06]))
+        price = opened * (1.0 + chance.choice([0.0, 0.01, -0.01, 0.05, -0.05]))
+        high = max(opened, price) * (1.0 + chance.choice([0.0, 0.01, 0.04]))
+        low = min(opened, price) * (1.0 - chance.choice([0.0, 0.01, 0.04]))
+        rows.append(
+            (*(round(one, 2) for one in (opened, price, high, low)), chance.choice([1e6, 1e6, 400.0, 2_000.0, 0.0, math.nan]))
+        )
+        price = rows[-1][1]
+    opens, closes, highs, lows, volume = zip(*rows, strict=True)
+    made = market(symbol, opens, closes, highs=highs, lows=lows, volume=volume, timeframe=DAILY if daily else HOURLY)
+    made.time[:] = times
+    return made
+
+
+def _walked_actions(chance: random.Random, symbol: str) -> list[CorporateAction]:
+    made = []
+    if CLASSES[symbol] is not AssetClass.EQUITY:
+        return made
+    for day in chance.sample(range(1, 14), chance.choice([0, 1, 2, 3])):
+        date = np.datetime64("2021-03-01") + day
+        if chance.random() < 2 / 3:
+            made.append(CorporateAction(symbol, str(date), "split", chance.choice([2.0, 0.1, 0.25, 1.5, 1 / 3])))
+        else:
+            made.append(CorporateAction(symbol, str(date), "dividend", 0.5, chance.choice([None, str(date + 2), str(date + 5)])))
+    if chance.random() < 0.2:
+        made.append(CorporateAction(symbol, str(np.datetime64("2021-03-01") + chance.randint(3, 14)), "delisting", 0.2))
+    return made
+
+
+def _walked_exits(chance: random.Random) -> Exits:
+    some = Exits(
+        chance.choice([None, 0.03, 0.08]), chance.choice([None, 0.05]), chance.choice([None, 0.04]), chance.choice([None, 2, 5])
+    )
+    return some if chance.random() < 0.4 else Exits()
+
+
+def _walked_script(chance: random.Random, count: int) -> dict[int, list[Wish | Cancel]]:
+    def one() -> Wish | Cancel:
+        return _walked_wish(chance) if chance.random() < 0.8 else Cancel(chance.choice([0, 1, 2]))
+
+    closes = [number for number in range(count) if chance.random() < 0.35]
+    return {number: [one() for _ in range(chance.choice([1, 1, 2, 3]))] for number in closes}
+
+
+def _walked_wish(chance: random.Random, *, child: bool = False) -> Wish:
+    types = [OrderType.LIMIT, OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP]
+    kind = chance.choice(types if child else [OrderType.MARKET, OrderType.MARKET_ON_CLOSE, *types])
+    prices = [round(10.0 * part, 2) for part in (0.9, 0.95, 0.97, 1.0, 1.03, 1.05, 1.1)]
+    forces = [TimeInForce.GTC, TimeInForce.GTC, TimeInForce.DAY]
+    if not child and kind in {OrderType.MARKET, OrderType.LIMIT}:
+        forces += [TimeInForce.IOC, TimeInForce.FOK]
+    return Wish(
+        chance.choice([Side.BUY, Side.SELL]),
+        chance.choice([1.0, 3.0, 7.0, 40.0, 100.0, 300.0]),
+        kind,
+        chance.choice(prices) if kind in {OrderType.LIMIT, OrderType.STOP_LIMIT} else None,
+        chance.choice(prices) if kind in {OrderType.STOP, OrderType.STOP_LIMIT} else None,
+        chance.choice([0.02, 0.1]) if kind is OrderType.TRAILING_STOP else None,
+        chance.choice(forces),
+        chance.choice([0, 0, 1, 2]),
+        chance.choice([0, 1, 2]),
+        () if child else tuple(_walked_wish(chance, child=True) for _ in range(chance.choice([0, 0, 1, 2, 2]))),
+    )
 
 
 @dataclass(frozen=True)

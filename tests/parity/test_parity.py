@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numba
 import numpy as np
 import pytest
-from generated import order_runs, runs
+from generated import order_runs, runs, walked_orders
 from histories import DAILY, HOURLY, Scripted, fraction, history, market, quantity, real_bars, run_alike, run_orders_alike, run_spec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -66,6 +66,14 @@ def test_kernel_and_engine_agree_on_orders_of_every_type(drawn: tuple[RunSpec, H
     """Orders of strategies' own, with children, groups, withdrawals and exits beside them, keep the same laws."""
     spec, past = drawn
     assert_laws(run_orders_alike(spec, past), past)
+
+
+@pytest.mark.parametrize("first", range(0, 2_000, 250))
+def test_kernel_and_engine_agree_on_orders_over_prices_that_walk(first: int) -> None:
+    """Longer runs in which most orders act: children beside splits, exits and calls, sessions that end between bars."""
+    for seed in range(first, first + (250 if COMPILED else 5)):
+        spec, past = walked_orders(seed)
+        assert_laws(run_orders_alike(spec, past), past)
 
 
 def assert_laws(run: Run, past: History) -> None:
