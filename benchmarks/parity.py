@@ -32,7 +32,7 @@ def _comparing(alike: Callable[[RunSpec, History], object]) -> Callable[[tuple[R
 
 
 def main() -> None:
-    """Draw as many runs of targets as asked for, half as many of orders, and as many over walks; the first that differs is shown."""
+    """Draw as many runs of targets and of walks as asked for, half as many of orders; the first that differs is shown."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5_000)
     wanted = parser.parse_args().runs
