@@ -90,6 +90,7 @@ def from_file(
     if not found.checked.bars:
         first = found.findings[0]
         raise DataError(f"{path} has no bar that can be true, the first finding: row {first.row} {first.kind}, {first.detail}")
+    _check_most(found, path, asset_class)
     series, names = joined_by_changes(found.checked.bars, changes, symbols or ())
     instruments = tuple(Instrument.of(bars.symbol, asset_class) for bars in series)
     known = _until(renamed_actions(effective, names, changes), dates[1], now)
@@ -99,6 +100,18 @@ def from_file(
     if actions is not None:
         warnings += unread_actions(actions, [instrument.symbol for instrument in instruments])
     return Loaded(history, (*warnings, *_row_warnings(found, str(path)), *_doubts(found, str(path), warnings), *notes))
+
+
+def _check_most(found: FileBars, path: Path, asset_class: AssetClass) -> None:
+    """Raise DataError where more rows of a file break a rule than can be true: such a file is not what it was taken for."""
+    untrue = [row for row in found.checked.quarantined if FUTURE not in row.kinds]
+    kept = sum(len(bars) for bars in found.checked.bars)
+    if len(untrue) > kept:
+        kinds = ", ".join(kind for kind, _ in Counter(kind for row in untrue for kind in row.kinds).most_common(3))
+        raise DataError(
+            f"{len(untrue)} of {len(untrue) + kept} rows of {path} break a rule of bars of {asset_class.value}: {kinds}. "
+            f"Is it another --asset-class? ./pi5 check-data lists the rows"
+        )
 
 
 def _until(actions: Iterable[CorporateAction], end: date | None, now: int | None) -> list[CorporateAction]:
@@ -306,5 +319,8 @@ def _history(
         raise DataError(f"there is no complete {timeframe.name} bar from {bars[0].timeframe.name} bars: give more bars")
     symbols = {instrument.symbol for instrument, _ in kept}
     effective = tuple(action for action in actions if action.symbol in symbols)
+    warnings += [
+        f"no bar of {one.symbol} has volume, so nothing of it can fill" for _, one in kept if not np.any(one.volume != 0.0)
+    ]
     fine = tuple(one for one in bars if one.symbol in symbols) if finer and any(one.timeframe != timeframe for one in bars) else ()
     return History(tuple(one for one, _ in kept), tuple(one for _, one in kept), timeframe, effective, fine), warnings

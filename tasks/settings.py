@@ -88,6 +88,13 @@ def load_settings(path: Path | None = None, environment: Mapping[str, str] | Non
     return _validated(tree)
 
 
+def settings_of_a_run(path: Path) -> Settings:
+    """Return the configuration that a file gives a single run: strategies that it does not write are not the shipped ones."""
+    loaded = load_settings(path, {})
+    written = not where(loaded, "strategies").startswith(str(DEFAULT_CONFIGURATION))
+    return loaded if written else loaded.model_copy(update={"strategies": ()})
+
+
 def shipped_settings() -> Settings:
     """Return the configuration shipped with the system, which no file or variable of this machine can change."""
     return _validated(_Tree.of(read_yaml(DEFAULT_CONFIGURATION)))

@@ -13,7 +13,7 @@ from deployments.output_folder import output_folder
 from domain.errors import DataError, InputError
 from tasks import registry
 from tasks.backtest import BacktestRequest, BacktestResult, run_backtest
-from tasks.settings import installation, load_settings
+from tasks.settings import installation, settings_of_a_run
 
 if TYPE_CHECKING:
     import argparse
@@ -82,7 +82,7 @@ def _request(arguments: argparse.Namespace) -> BacktestRequest:
         seed=arguments.seed,
         touch_probability=arguments.touch_probability,
         # The arguments alone fix the result: a file that is named counts, variables of the environment never do.
-        settings=load_settings(arguments.config, {}) if arguments.config else None,
+        settings=settings_of_a_run(arguments.config) if arguments.config else None,
         shared=arguments.shared,
     )
 

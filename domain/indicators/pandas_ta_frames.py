@@ -26,6 +26,7 @@ _COLUMNS: Final = {"open_": "open", "open": "open", "high": "high", "low": "low"
 """The arguments of pandas-ta that are columns of bars."""
 _SEES_LATER: Final = {
     "tos_stdevall": "its lines are fitted to the whole series",
+    "vhm": "it divides by the deviation of the last volumes it is given",
     "zigzag": "its last legs are drawn anew when later bars come",
 }
 _CAUSAL: Final[dict[str, dict[str, bool]]] = {"dpo": {"centered": False}, "ichimoku": {"include_chikou": False}}
@@ -39,8 +40,8 @@ def pandas_ta_indicator(name: str, bars: Bars, **parameters: Any) -> dict[str, N
     The names hold the parameters (``BBL_20_2.0_2.0``) and may change with pandas-ta: take columns by position, as in
     ``lower, middle, upper, *_ = pandas_ta_indicator("bbands", bars, length=20).values()``. There is no value, NaN, during the
     warm-up, whose length is pandas-ta's, and all columns are there however few the bars. What looks ahead is not offered:
-    ``dpo`` is not centred, ``ichimoku`` comes without its chikou span, ``zigzag`` and ``tos_stdevall`` are refused, and so is a
-    negative ``offset``. With TA-Lib installed pandas-ta uses it, so windowed values carry the rounding of bars before.
+    ``dpo`` is not centred, ``ichimoku`` comes without its chikou span, ``zigzag``, ``tos_stdevall`` and ``vhm`` are refused, and so
+    is a negative ``offset``. With TA-Lib installed pandas-ta uses it, so windowed values carry the rounding of bars before.
 
     Raise InputError for a name or a parameter that is unknown, with the nearest, or that looks ahead.
     """

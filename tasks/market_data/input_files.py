@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import psutil
+
 from domain.errors import DataError
 
 if TYPE_CHECKING:
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
 
 MOST_ROWS: Final = 50_000_000
 """A file of more rows is refused: their columns alone would take 2.8 GB."""
+
+BYTES_A_ROW: Final = 600
+"""What a row takes of memory while it is read and checked, measured on minute bars: a small Parquet file may hold many rows."""
 
 MOST_BYTES: Final = 4 << 30
 """The most bytes of a CSV file, or of the needed columns of a Parquet file without its compression."""
@@ -49,6 +54,12 @@ def check_parquet(file: pa_parquet.ParquetFile, columns: Sequence[str], path: Pa
     metadata = file.metadata
     if metadata.num_rows > MOST_ROWS:
         raise DataError(f"{path} says it has {metadata.num_rows:,} rows, more than {MOST_ROWS:,}: divide it")
+    needed, free = metadata.num_rows * BYTES_A_ROW, psutil.virtual_memory().available
+    if needed > free:
+        raise DataError(
+            f"{path} says it has {metadata.num_rows:,} rows, which take some {needed / 2**30:.1f} GiB of memory, "
+            f"and {free / 2**30:.1f} are free: divide it"
+        )
     size = 0
     for number in range(metadata.num_row_groups):
         group = metadata.row_group(number)

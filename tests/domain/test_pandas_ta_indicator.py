@@ -69,6 +69,7 @@ def test_named_indicator_is_the_one_of_the_field() -> None:
         ("long_run", {}, "'long_run' is unknown"),
         ("zigzag", {}, "looks ahead: its last legs"),
         ("tos_stdevall", {}, "looks ahead: its lines"),
+        ("vhm", {}, "looks ahead: it divides"),
         ("dpo", {"centered": True}, "parameter centered of pandas-ta indicator 'dpo' is always False"),
         ("ichimoku", {"include_chikou": True}, "is always False"),
         ("rsi", {"offset": -1}, "offset -1 of pandas-ta indicator 'rsi' looks ahead"),

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -289,3 +290,18 @@ def test_errors_of_unit_and_split_in_a_file_are_warnings_and_the_unit_is_not_tra
     assert max(loaded.history.bars[0].high) < 120.0
     assert any("2 rows" in warning and "unit_error_100x" in warning for warning in loaded.warnings)
     assert any(f"opens as after a split on {days[70]}" in warning for warning in loaded.warnings)
+
+
+def test_a_small_file_of_more_rows_than_memory_holds_is_refused_before_they_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Repeated rows take no room in a Parquet file: what counts is what they take once they are read."""
+    path = tmp_path / "bars.parquet"
+    table = pq.read_table(parquet(tmp_path))
+    pq.write_table(pa.concat_tables([table.slice(0, 1)] * 1_000).combine_chunks(), path)
+    free = type(psutil.virtual_memory())
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: free(*[0] * len(free._fields))._replace(available=599_000))
+    with pytest.raises(DataError, match=r"1,000 rows, which take some 0\.0 GiB of memory, and 0\.0 are free: divide it"):
+        load(path)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: free(*[0] * len(free._fields))._replace(available=600_000))
+    assert len(load(path).checked.bars[0]) == 1

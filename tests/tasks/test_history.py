@@ -172,6 +172,23 @@ def test_unusual_rows_are_told_by_kind(tmp_path: Path) -> None:
 # Actions of a file
 
 
+def test_a_file_of_another_asset_class_is_refused(tmp_path: Path) -> None:
+    """Parts of a share are traded on every day but one: coins, taken for shares. One such row is only left out."""
+    path = bars_file(tmp_path, market("BTC", UNEQUAL, volume=[1.5, 2.5, 3.5, 4.5, 5.5, 6.0]))
+    with pytest.raises(DataError, match=r"5 of 6 rows of .* break a rule of bars of equity: volume_fractional.*--asset-class"):
+        from_file(path, None, None)
+    assert from_file(path, None, None, asset_class=AssetClass.CRYPTO).history.size == 6
+    path = bars_file(tmp_path, market("AAA", UNEQUAL, volume=[1.5, 2.0, 3.0, 4.0, 5.0, 6.0]))
+    assert from_file(path, None, None).history.size == 5
+
+
+def test_a_symbol_that_no_bar_trades_is_told(tmp_path: Path) -> None:
+    """Volume 0 fills nothing; unknown volume has no rule."""
+    path = bars_file(tmp_path, market("AAA", UNEQUAL, volume=0.0), market("BBB", UNEQUAL))
+    told = [warning for warning in from_file(path, None, None).warnings if "has volume" in warning]
+    assert told == ["no bar of AAA has volume, so nothing of it can fill"]
+
+
 def test_a_split_that_only_the_database_has_is_told_and_not_applied(tmp_path: Path, embedded_database: Database) -> None:
     """A file gives the same result with and without a database; what it lacks is named, once it is given it is not."""
     split = CorporateAction("SPLT", "2021-03-04", "split", 1.25)

@@ -22,6 +22,7 @@ from tasks.settings import (
     describe,
     installation,
     load_settings,
+    settings_of_a_run,
     shipped_settings,
     where,
 )
@@ -425,3 +426,14 @@ def test_database_url_gets_one_scheme() -> None:
     """Every reader sees the same form."""
     for scheme in ("postgres", "postgresql", "postgresql+psycopg"):
         assert installation({"DATABASE_URL": f"{scheme}://u:p@h/d"}).database_url == "postgresql://u:p@h/d"
+
+
+def test_a_file_for_one_run_brings_the_strategies_it_writes_alone(tmp_path: Path) -> None:
+    """A file of costs leaves timeframe and size of a back-test to its arguments: the shipped entries are for sessions."""
+    path = tmp_path / "config.yaml"
+    path.write_text("costs:\n  commission_bps: 1\n", "utf-8")
+    assert settings_of_a_run(path).strategies == ()
+    assert settings_of_a_run(path).costs.commission_bps == 1.0
+    assert load_settings(path, {}).strategies == shipped_settings().strategies
+    path.write_text("strategies:\n  - {name: buy_and_hold, symbols: [SPY]}\n", "utf-8")
+    assert [entry.name for entry in settings_of_a_run(path).strategies] == ["buy_and_hold"]
