@@ -91,8 +91,7 @@ def load_settings(path: Path | None = None, environment: Mapping[str, str] | Non
 def settings_of_a_run(path: Path) -> Settings:
     """Return the configuration that a file gives a single run: strategies that it does not write are not the shipped ones."""
     loaded = load_settings(path, {})
-    written = not where(loaded, "strategies").startswith(str(DEFAULT_CONFIGURATION))
-    return loaded if written else loaded.model_copy(update={"strategies": ()})
+    return loaded if "strategies" in read_yaml(path).value else loaded.model_copy(update={"strategies": ()})
 
 
 def shipped_settings() -> Settings:
