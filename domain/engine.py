@@ -189,7 +189,8 @@ class Engine(State):
     def observe(self, event: MarketEvent) -> None:
         """Take a market event that the journal has already answered: marks and series move, nothing is decided."""
         if isinstance(event, BarsOpened):
-            self._note_days(event)
+            if self._margin:
+                self._days.update((bar.symbol, self._day_of(bar, event)) for bar in event.bars)
             self._mark_splits(event)
             self._targets.on_open(event)
             return
@@ -252,11 +253,7 @@ class Engine(State):
                 rate, units = self._terms[bar.symbol].borrow_rate, self._lots_per_unit[bar.symbol]
                 fee = borrow_fee(lots, self.portfolio.marks[bar.symbol], rate, days, units)
                 self._emit(BorrowCharged(event.time, bar.symbol, lots, days, fee), out)
-        self._note_days(event)
-
-    def _note_days(self, event: BarsOpened) -> None:
-        for bar in event.bars:
-            self._days[bar.symbol] = self._day_of(bar, event)
+            self._days[bar.symbol] = day
 
     def _day_of(self, bar: Bar, event: BarsOpened) -> int:
         """Return the session of a bar by its own calendar, as days since 1970."""

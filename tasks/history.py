@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from domain.market import Bars, CorporateAction
+    from domain.quality import Quarantined
     from domain.symbol_changes import SymbolChange
     from tasks.database.connection import Database
     from tasks.market_data.files import FileBars
@@ -80,10 +81,11 @@ def from_file(
         unread_actions,
     )
 
+    present = _present(now)
     effective = merged(read_actions(actions)) if actions is not None else ()
     changes = read_symbol_changes(actions) if actions is not None else []
     earlier = with_predecessors(symbols or (), changes)
-    found = load(path, symbols, *dates, asset_class=asset_class, now=_present(now), actions=effective, earlier=earlier)
+    found = load(path, symbols, *dates, asset_class=asset_class, now=present, actions=effective, earlier=earlier)
     frame = timeframe or found.timeframe
     if frame.length < found.timeframe.length:
         raise InputError(f"{path} holds {found.timeframe.name} bars: --timeframe {frame.name} cannot be finer")
@@ -93,8 +95,8 @@ def from_file(
     _check_most(found, path, asset_class)
     series, names = joined_by_changes(found.checked.bars, changes, symbols or ())
     instruments = tuple(Instrument.of(bars.symbol, asset_class) for bars in series)
-    known = _until(renamed_actions(effective, names, changes), dates[1], now)
-    history, notes = _history(instruments, series, frame, merged(known), finer=finer)
+    known = _known_actions(renamed_actions(effective, names, changes), dates[1], present)
+    history, notes = _history(instruments, series, frame, known, finer=finer)
     notes += _change_notes(names)
     warnings = suspected_splits(history) if asset_class is AssetClass.EQUITY else []
     if actions is not None:
@@ -104,7 +106,7 @@ def from_file(
 
 def _check_most(found: FileBars, path: Path, asset_class: AssetClass) -> None:
     """Raise DataError where more rows of a file break a rule than can be true: such a file is not what it was taken for."""
-    untrue = [row for row in found.checked.quarantined if FUTURE not in row.kinds]
+    untrue = _untrue(found)
     kept = sum(len(bars) for bars in found.checked.bars)
     if len(untrue) > kept:
         kinds = ", ".join(kind for kind, _ in Counter(kind for row in untrue for kind in row.kinds).most_common(3))
@@ -114,11 +116,11 @@ def _check_most(found: FileBars, path: Path, asset_class: AssetClass) -> None:
         )
 
 
-def _until(actions: Iterable[CorporateAction], end: date | None, now: int | None) -> list[CorporateAction]:
-    """Return the actions up to the last day of a run: before it comes, no bar is known to be the last before a delisting."""
-    today = iso(_present(now))[:10]
+def _known_actions(actions: Iterable[CorporateAction], end: date | None, present: int) -> tuple[CorporateAction, ...]:
+    """Return each action up to the last day of a run: before it comes, no bar is known to be the last before a delisting."""
+    today = iso(present)[:10]
     last = today if end is None else min(today, end.isoformat())
-    return [action for action in actions if action.ex_date <= last]
+    return merged(action for action in actions if action.ex_date <= last)
 
 
 def _change_notes(names: Mapping[str, str]) -> list[str]:
@@ -131,13 +133,18 @@ def _present(now: int | None) -> int:
     return time.time_ns() // 1000 if now is None else now
 
 
+def _untrue(found: FileBars) -> list[Quarantined]:
+    """Return the rows of a file that break a rule, those of a time to come aside."""
+    return [row for row in found.checked.quarantined if FUTURE not in row.kinds]
+
+
 def _row_warnings(found: FileBars, source: str) -> list[str]:
     """Return what a person must know of the rows of a file that are not as they should be."""
     warnings = []
     future = [f"{row.symbol} {iso(row.time)}" for row in found.checked.quarantined if FUTURE in row.kinds]
     if future:
         warnings.append(_future_warning(future, source))
-    untrue = [row for row in found.checked.quarantined if FUTURE not in row.kinds]
+    untrue = _untrue(found)
     if untrue:
         kinds = sorted({kind for row in untrue for kind in row.kinds})
         warnings.append(f"{len(untrue)} rows of {source} break a rule and are left out: {', '.join(kinds)}")
@@ -209,7 +216,7 @@ def from_database(
     missing = sorted({*symbols} - {bars.symbol for bars in series} - names.keys())
     if missing:
         raise DataError(f"there are no {timeframe.name} bars of {missing[0]} in the database: load some with ./pi5 ingest")
-    actions = merged(_until(renamed_actions(read_actions(database, wanted), names, changes), dates[1], now))
+    actions = _known_actions(renamed_actions(read_actions(database, wanted), names, changes), dates[1], present)
     history, more = _history(tuple(instruments[bars.symbol] for bars in series), series, timeframe, actions, finer=finer)
     told = [_future_warning(future, "the database")] if future else []
     return Loaded(history, (*told, *warnings, *notes, *more, *_change_notes(names)))

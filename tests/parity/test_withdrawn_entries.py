@@ -32,15 +32,20 @@ NOTHING_ON_BAR_2 = ten(volume=[1e9, 1e9, 0.0, 1e9, 1e9, 1e9])
 BOTH_WAYS_ON_BAR_3 = ten(highs=[10.0, 10, 10, 12, 10, 10], lows=[10.0, 10, 10, 8, 10, 10])
 
 
+def bar_numbers(run: Run) -> dict[tuple[str, int], int]:
+    """Return the number of each bar by its symbol and start."""
+    return {(one.symbol, int(time)): number for one in run.history.bars for number, time in enumerate(one.time)}
+
+
 def booked(run: Run) -> list[tuple[int, str, str, float, float]]:
     """Return the fills as bar, symbol, side, quantity and price."""
-    place = {(one.symbol, int(time)): number for one in run.history.bars for number, time in enumerate(one.time)}
+    place = bar_numbers(run)
     return [(place[fill.symbol, fill.time], fill.symbol, fill.side, fill.quantity, fill.price) for fill in run.fills]
 
 
 def refused(run: Run) -> list[tuple[int, str, str, int]]:
     """Return the refusals as bar, symbol, word and lots."""
-    place = {(one.symbol, int(time)): number for one in run.history.bars for number, time in enumerate(one.time)}
+    place = bar_numbers(run)
     return [(place[one.symbol, one.time], one.symbol, one.breach, one.lots) for one in run.refusals]
 
 
