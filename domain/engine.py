@@ -7,6 +7,9 @@ never fills an order; a broker does, simulated or real.
 from __future__ import annotations
 
 import hashlib
+from array import array
+from bisect import bisect_right, insort
+from functools import lru_cache
 from itertools import count
 from math import inf, nan
 from typing import TYPE_CHECKING
@@ -40,6 +43,7 @@ from domain.rules.book import NO_GROUP, RestingOrder, open_entries, protect, red
 from domain.rules.exits import PROTECTIVE, is_any, target_after_exit, time_is_up, trailing_price
 from domain.rules.fills import OrderType, Reason, TimeInForce
 from domain.rules.limits import (
+    NOTHING_BARRED,
     Barred,
     Breach,
     Exposure,
@@ -54,7 +58,7 @@ from domain.rules.limits import (
 from domain.rules.margin import borrow_fee, maintenance_margin, reduction, share_to_keep
 from domain.rules.measures import weight_of, worst_value
 from domain.rules.moments import NO_TRIPS
-from domain.rules.planning import Account, Plan, enters, kept_lots, plan_order, plan_wish, price_of_wish, reserved_money
+from domain.rules.planning import Account, Plan, Shorting, enters, kept_lots, plan_order, plan_wish, price_of_wish, reserved_money
 from domain.rules.sizing import Size, SizingRule, size
 from domain.rules.ticks import limit_on_tick, stop_on_tick
 from domain.sessions import month_of, session_dates
@@ -76,11 +80,16 @@ if TYPE_CHECKING:
     from domain.targets import TargetSource
     from domain.timeline import QuietCloses
 
+type Marks = NDArray[np.float64] | array[float]
+"""The equity after each of some closes: one or the other, whichever is made sooner."""
+
 type BrokerEvent = OrderAccepted | OrderRejected | OrderFilled | OrderCancelled | OrderRefused | OrderAmended
 
 _BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
 _BASE32_PAIRS = [first + second for first in _BASE32 for second in _BASE32]
 _LOW_HALF = 2**50 - 1
+_UNASKED = Account(0.0, Exposure(0.0), 0.0, NOTHING_BARRED, Shorting.CASH_ACCOUNT.value, 0.0, 0, inf)
+"""The account that a plan meets which does not look at it: one without money, that allows nothing."""
 _TYPE_CODES = [kind.code for kind in OrderType]
 _REASON_CODES = [reason.code for reason in Reason]
 _TARGET, _TIME_EXIT, _LIQUIDATION, _FLATTEN = (
@@ -93,12 +102,22 @@ def client_order_id(account: str, strategy: str, symbol: str, bar_time: int, ord
 
     They are those that stand in an address as they are: the names of strategies that share a symbol are joined by another.
     """
-    key = f"{account}\x1f{strategy}\x1f{symbol}\x1f{bar_time}\x1f{ordinal}\x1f{leg}"
-    digits = int.from_bytes(hashlib.sha256(key.encode()).digest()[:13]) >> 4  # the 100 bits of 20 base32 characters
+    label, begun = _id_of(account, strategy, symbol)
+    key = begun.copy()
+    key.update(f"{bar_time}\x1f{ordinal}\x1f{leg}".encode())
+    digits = int.from_bytes(key.digest()[:13]) >> 4  # the 100 bits of 20 base32 characters
     high, low, pairs = digits >> 50, digits & _LOW_HALF, _BASE32_PAIRS  # written out: ids are much of what a decision costs
-    first = f"{pairs[high >> 40]}{pairs[high >> 30 & 1023]}{pairs[high >> 20 & 1023]}{pairs[high >> 10 & 1023]}{pairs[high & 1023]}"
-    second = f"{pairs[low >> 40]}{pairs[low >> 30 & 1023]}{pairs[low >> 20 & 1023]}{pairs[low >> 10 & 1023]}{pairs[low & 1023]}"
-    return f"r1-{strategy[:6].replace('+', '_')}-{first}{second}"
+    return (
+        f"{label}"
+        f"{pairs[high >> 40]}{pairs[high >> 30 & 1023]}{pairs[high >> 20 & 1023]}{pairs[high >> 10 & 1023]}{pairs[high & 1023]}"
+        f"{pairs[low >> 40]}{pairs[low >> 30 & 1023]}{pairs[low >> 20 & 1023]}{pairs[low >> 10 & 1023]}{pairs[low & 1023]}"
+    )
+
+
+@lru_cache(maxsize=4096)
+def _id_of(account: str, strategy: str, symbol: str) -> tuple[str, hashlib._Hash]:
+    """Return what the ids of a symbol's orders begin with, and the hash of what they share: half of what hashing costs."""
+    return f"r1-{strategy[:6].replace('+', '_')}-", hashlib.sha256(f"{account}\x1f{strategy}\x1f{symbol}\x1f".encode())
 
 
 class Engine(State):
@@ -121,6 +140,7 @@ class Engine(State):
         "_shares",
         "_targets",
         "_timed",
+        "_weighed",
         "account",
         "bar_time",
         "last_bars",
@@ -147,7 +167,8 @@ class Engine(State):
         self._calendars = {one.symbol: one.calendar for one in spec.instruments} if mixed else {}
         """The calendars of symbols whose sessions may not be the account's."""
         self._shares: dict[str, Share] = {}
-        """What each symbol takes of the account, as far as that was weighed for the decisions of a close."""
+        self._weighed: list[str] = []
+        """What each symbol takes of the account, as far as that was weighed for the decisions of a close, and their order."""
         self._scales = {symbol: (Share(), terms.lots_per_unit, terms.margin.initial) for symbol, terms in self._terms.items()}
         """Where each symbol is weighed, by its lots a unit and its initial margin."""
         self._decides_always = bool(self._timed) or self._measuring is not None
@@ -458,29 +479,47 @@ class Engine(State):
             return self._targets.quiet_until(number)
         return number
 
-    def pass_over(self, closes: QuietCloses, out: list[JournalEvent]) -> NDArray[np.float64]:
+    def pass_over(self, closes: QuietCloses, out: list[JournalEvent]) -> Marks:
         """Take closes at which nothing is decided as ``close`` takes each, add breaches to ``out``, and return the equities."""
-        symbol, portfolio, watched = closes.symbol, self.portfolio, self._watch
-        lots, units = portfolio.position(symbol).lots, self._lots_per_unit[symbol]
-        values: NDArray[np.float64] = value_of(lots, closes.close, units)  # type: ignore[arg-type, assignment]  # of every price
-        equities = portfolio.cash + values
-        marked = equities.tolist()
-        if closes.session[-1] != self._session or not (watched.floor < min(marked) and max(marked) <= watched.peak):
-            before = self._equity
-            for time, session, equity in zip(closes.time.tolist(), closes.session.tolist(), marked, strict=True):
-                if session != self._session or not watched.floor < equity <= watched.peak:
-                    self._equity = before
-                    self._take_mark(session, equity)
-                    if self._watch is not watched:
-                        self._report_breaches(watched, time, out)
-                        watched = self._watch
-                before = equity
+        symbol, first, end, portfolio = closes.symbol, closes.first, closes.end, self.portfolio
+        close, lots = closes.closings.close, portfolio.position(symbol).lots
+        if lots:
+            values: NDArray[np.float64] = value_of(lots, close[first:end], self._lots_per_unit[symbol])  # type: ignore[arg-type, assignment]  # of every price
+            equities: Marks = portfolio.cash + values
+            marked = equities.tolist()
+            self._take_marks(closes, marked, min(marked), max(marked), out)
+        else:
+            equities = marked = array("d", (portfolio.cash,)) * (end - first)
+            self._take_marks(closes, marked, portfolio.cash, portfolio.cash, out)
         self._equity = marked[-1]
         if self._collared:
-            self._before[symbol] = float(closes.close[-2]) if len(marked) > 1 else portfolio.marks.get(symbol, 0.0)
-        portfolio.marks[symbol], self.bar_time = float(closes.close[-1]), int(closes.bar_time[-1])
-        self._targets.pass_over(len(marked))
+            self._before[symbol] = close.item(end - 2) if end - first > 1 else portfolio.marks.get(symbol, 0.0)
+        portfolio.marks[symbol], self.bar_time = close.item(end - 1), closes.closings.bar_time[end - 1]
+        self._targets.pass_over(end - first)
         return equities
+
+    def _take_marks(
+        self, closes: QuietCloses, marked: Sequence[float], lowest: float, highest: float, out: list[JournalEvent]
+    ) -> None:
+        """Take the equity after each of some closes, which lies between ``lowest`` and ``highest``, as limits look at it."""
+        _, time, session, _ = closes.closings
+        begin, end, unlimited, watched = closes.first, closes.end, not self._limited, self._watch
+        if unlimited or (watched.floor < lowest and highest <= watched.peak):  # no limit is met before the next session
+            begin = end if session[end - 1] == self._session else bisect_right(session, self._session, begin, end)
+        if begin == end:
+            return
+        taken = begin - closes.first
+        before = marked[taken - 1] if taken else self._equity
+        for when, day, equity in zip(time[begin:end], session[begin:end], marked[taken:], strict=True):
+            if day != self._session or not watched.floor < equity <= watched.peak:
+                self._equity = before
+                self._take_mark(day, equity)
+                if self._watch is not watched:
+                    self._report_breaches(watched, when, out)
+                    watched = self._watch
+                if day == session[end - 1] and (unlimited or (watched.floor < lowest and highest <= watched.peak)):
+                    return
+            before = equity
 
     def _decide(
         self,
@@ -494,7 +533,7 @@ class Engine(State):
         due = []
         standing, measuring, timed = self.standing, self._measuring, self._timed
         by_target_alone = not (self._decides_always or self._deferred)
-        for bar, target in zip(event.bars, targets, strict=True):
+        for bar, target in zip(event.bars, targets):  # noqa: B905 - one target a bar; the check costs as much as a plan's limits
             if by_target_alone and target != target:  # noqa: PLR0124 - NaN: what stands shall stand
                 continue
             symbol = bar.symbol
@@ -574,12 +613,12 @@ class Engine(State):
         self._shares = {}
         barred, position = self._barred(called=called), self.portfolio.position
         sizes = [(assignment, self._size(assignment), position(assignment.symbol).lots) for assignment in due]
-        for buys in (False, True):
-            for assignment, wanted, held in sizes:
-                if (wanted.lots > held) is buys:
-                    self._place(assignment, wanted, held, barred, time, out)
-                    if self._shares:
-                        self._shares[assignment.symbol] = self._share(assignment.symbol)
+        if len(sizes) > 1:
+            sizes.sort(key=lambda one: one[1].lots > one[2])
+        for assignment, wanted, held in sizes:
+            self._place(assignment, wanted, held, barred, time, out)
+            if self._shares:
+                self._reweigh(assignment.symbol)
 
     def _size(self, assignment: Assignment) -> Size:
         symbol = assignment.symbol
@@ -606,12 +645,11 @@ class Engine(State):
 
         What only reduces a position is planned without a look at the rest.
         """
-        terms = self._terms[symbol]
-        exposure, cluster, risk_lots, risk = Exposure(0.0), 0.0, wanted.lots, 0.0
-        entering = enters(held, wanted.lots - held)
-        if entering:
-            exposure = self._exposure(symbol)
-        if entering and self._measuring is not None:
+        if not enters(held, wanted.lots - held):
+            return _UNASKED
+        terms, exposure = self._terms[symbol], self._exposure(symbol)
+        cluster, risk_lots, risk = 0.0, wanted.lots, 0.0
+        if self._measuring is not None:
             values = self._worst_values(symbol)
             if self._limits.max_cluster_exposure < inf:
                 cluster = self._measuring.cluster(symbol, values, self._limits)
@@ -735,16 +773,24 @@ class Engine(State):
     def _exposure(self, symbol: str) -> Exposure:
         """Return what the other symbols hold and may come to hold, weighed once for the decisions of a close."""
         if len(self._terms) == 1:
-            return Exposure(self.portfolio.cash)
+            return Exposure(self.portfolio.cash, 0.0, 0.0, 0.0, 0.0, 0.0)  # defaults cost as much again
         if not self._shares:
-            self._shares = {name: self._share(name) for name in {*self.portfolio.held, *self.working, *self.resting}}
-        return rest_of_account(self.portfolio.cash, self._shares, sorted(self._shares), symbol)
+            self._weighed = sorted({*self.portfolio.held, *self.working, *self.resting})
+            self._shares = {name: self._share(name) for name in self._weighed}
+        return rest_of_account(self.portfolio.cash, self._shares, self._weighed, symbol)
+
+    def _reweigh(self, symbol: str) -> None:
+        """Weigh a symbol again after a decision on it."""
+        if symbol not in self._shares:
+            insort(self._weighed, symbol)
+        self._shares[symbol] = self._share(symbol)
 
     def _share(self, symbol: str) -> Share:
         share, units, initial = self._scales[symbol]
         portfolio = self.portfolio
-        price = portfolio.marks[symbol]
-        buys, sells = self._open_lots(symbol) if symbol in self.working or symbol in self._eventful else (0, 0)
+        price, buys, sells = portfolio.marks[symbol], 0, 0
+        if symbol in self.working or symbol in self._eventful:
+            buys, sells = self._open_lots(symbol)
         weigh(share, portfolio.position(symbol).lots, buys, sells, price, price * (1.0 + self._cost_rate), units, initial)
         return share
 

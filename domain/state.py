@@ -210,13 +210,15 @@ class State:
                 event.time_in_force,
                 event.reason,
                 event.time,
-                stop=event.stop,
-                trail=event.trail,
-                watermark=event.watermark,
-                place=event.place,
-                parent=event.parent,
-                group=event.group,
-                tag=event.tag,
+                Status.REQUESTED,
+                0,
+                event.stop,
+                event.trail,
+                event.watermark,
+                event.place,
+                event.parent,
+                event.group,
+                event.tag,
             )
         )
 
@@ -255,7 +257,7 @@ class State:
             return
         if event.filled_lots > order.lots:
             raise InvariantViolated(f"order {order.order_id} filled {event.filled_lots} of {order.lots} lots of {order.symbol}")
-        grows = order.parent in self.resting.get(order.symbol, {})  # its parent may bring more of it to life
+        grows = order.parent >= 0 and order.parent in self.resting.get(order.symbol, {})  # its parent may bring more of it to life
         done = event.filled_lots == order.lots and not grows
         self._keep(advance(order, Status.FILLED if done else Status.PARTIALLY_FILLED, event.filled_lots))
         symbol, bar_time = event.symbol, event.bar_time

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from itertools import islice
 from math import nan
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -17,7 +15,7 @@ from domain.shared import SharedSymbol, standing
 from domain.strategy import checked_target, last_target
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -69,18 +67,22 @@ class ComputedTargets:
 
     def __init__(self, spec: RunSpec, history: History) -> None:
         arrays = target_arrays(spec, history)
-        self._next = {
-            assignment.symbol: iter(targets.tolist()) for assignment, targets in zip(spec.assignments, arrays, strict=True)
-        }
-        self._changes = _changes(arrays[0]) if len(arrays) == 1 else []
+        self._alone, self._passed = memoryview(arrays[0]), 0
+        """The targets of a single symbol, and how many of them are left behind."""
+        self._changes, self._change = (_changes(arrays[0]) if len(arrays) == 1 else []), 0
+        self._next: dict[str, Iterator[float]] = {}
+        if not self._changes:
+            pairs = zip(spec.assignments, arrays, strict=True)
+            self._next = {assignment.symbol: iter(targets.tolist()) for assignment, targets in pairs}
 
     def on_open(self, event: BarsOpened) -> None:
         """Do nothing: the splits are in the computed targets."""
 
     def on_close(self, event: BarsClosed) -> Sequence[float]:
         """Return the computed target of each bar; nothing where a single one stands."""
-        if len(event.bars) == 1:
-            target = next(self._next[event.bars[0].symbol])
+        if self._changes:
+            target = self._alone[self._passed]
+            self._passed += 1
             return (target,) if target == target else ()  # noqa: PLR0124 - not NaN
         if len(event.bars) == len(self._next):  # both in code-point order
             return list(map(next, self._next.values()))
@@ -92,12 +94,16 @@ class ComputedTargets:
 
     def quiet_until(self, number: int) -> int:
         """Return the number of the first bar, from ``number`` on, at whose close a single symbol's target changes."""
-        return self._changes[bisect_left(self._changes, number)] if self._changes else number
+        changes = self._changes
+        if not changes:
+            return number
+        while changes[self._change] < number:
+            self._change += 1
+        return changes[self._change]
 
     def pass_over(self, count: int) -> None:
-        """Leave the targets of ``count`` closes behind."""
-        for targets in self._next.values():
-            next(islice(targets, count, count), None)
+        """Leave ``count`` targets of a single symbol behind."""
+        self._passed += count
 
     def past(self, symbol: str) -> tuple[Bars, float]:
         """Refuse: who decides on events is streamed."""

@@ -9,7 +9,7 @@ from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, overload
 
 import numpy as np
-from msgspec import structs
+from msgspec import Struct, structs
 
 from domain.errors import InputError
 from domain.events import BarsClosed, BarsOpened
@@ -102,16 +102,20 @@ class Schedule:
 def schedule(history: History) -> Schedule:
     """Return the schedule of ``history``; ``symbol`` and ``session`` are by bar number."""
     opens, closes, dates = [], [], []
+    calendar, times = "", history.bars[0].time
     for instrument, bars in zip(history.instruments, history.bars, strict=True):
-        opened, closed = instants(bars.time, history.timeframe, instrument.calendar)
+        if instrument.calendar != calendar or not np.array_equal(bars.time, times):  # most have those of the one before
+            calendar, times = instrument.calendar, bars.time
+            opened, closed = instants(times, history.timeframe, calendar)
+            session = _account_sessions(history, bars)
         opens.append(opened)
         closes.append(closed)
-        dates.append(_account_sessions(history, bars))
+        dates.append(session)
     lengths = [len(bars) for bars in history.bars]
     symbol = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
-    session = np.concatenate(dates)
+    dated = np.concatenate(dates)
     if len(history.bars) == 1 and bool(np.all(opens[0][1:] >= closes[0][:-1])):
-        return _alternating(opens[0], closes[0], symbol, session)
+        return _alternating(opens[0], closes[0], symbol, dated)
     number = np.arange(len(symbol), dtype=np.int32)
     time = np.concatenate(closes + opens)
     kind = np.repeat(np.array([CLOSE, OPEN], dtype=np.int8), len(symbol))
@@ -119,7 +123,7 @@ def schedule(history: History) -> Schedule:
     time, kind = time[order], kind[order]
     first = np.flatnonzero(np.r_[True, (time[1:] != time[:-1]) | (kind[1:] != kind[:-1])])
     start = np.r_[first, len(time)].astype(np.int32)
-    return Schedule(time[first], kind[first], start, np.concatenate([number, number])[order], symbol, session)
+    return Schedule(time[first], kind[first], start, np.concatenate([number, number])[order], symbol, dated)
 
 
 def _account_sessions(history: History, bars: Bars) -> NDArray[np.int64]:
@@ -227,17 +231,25 @@ def _first_bar(dates: NDArray[np.int64], date: str) -> int:
     return int(np.searchsorted(dates, np.datetime64(date, "D").astype(np.int64)))
 
 
-class QuietCloses(NamedTuple):
-    """Closes of one symbol, one after the other, at which nothing can be decided: columns of what ``BarsClosed`` tells.
+class Closings(NamedTuple):
+    """The closes of a run on one symbol, by the number of the bar: what ``BarsClosed`` tells of each, in columns."""
+
+    bar_time: Sequence[int]
+    time: Sequence[int]
+    session: Sequence[int]
+    close: NDArray[np.float64]
+
+
+class QuietCloses(Struct, frozen=True, gc=False):
+    """Closes of one symbol at which nothing can be decided: those of the bars from ``first`` on, up to ``end`` and without it.
 
     Their bars open with nothing to fill and no corporate action, the first one's opening aside, which was told.
     """
 
     symbol: str
-    bar_time: NDArray[np.int64]
-    time: NDArray[np.int64]
-    session: NDArray[np.int64]
-    close: NDArray[np.float64]
+    closings: Closings
+    first: int
+    end: int
 
 
 class Listener(Protocol):
@@ -272,14 +284,18 @@ class _Everything(NamedTuple):
 @overload
 def market_events(history: History) -> Iterator[BarsOpened | BarsClosed]: ...
 @overload
-def market_events(history: History, listener: Listener | None) -> Iterator[BarsOpened | BarsClosed | QuietCloses]: ...
-def market_events(history: History, listener: Listener | None = None) -> Iterator[BarsOpened | BarsClosed | QuietCloses]:
+def market_events(
+    history: History, listener: Listener | None, plan: Schedule | None = None
+) -> Iterator[BarsOpened | BarsClosed | QuietCloses]: ...
+def market_events(
+    history: History, listener: Listener | None = None, plan: Schedule | None = None
+) -> Iterator[BarsOpened | BarsClosed | QuietCloses]:
     """Yield the history as events: in time order, closings before openings at one instant.
 
     With a ``listener`` openings are told only of symbols for which it has orders, or a corporate action takes effect; of a
-    single symbol the closes at which it decides nothing come together.
+    single symbol the closes at which it decides nothing come together. ``plan`` is the history's schedule, where that is known.
     """
-    plan = schedule(history)
+    plan = plan or schedule(history)
     effects = _Effects(actions_by_bar(history), {bar: (action,) for bar, action in delistings_by_bar(history).items()})
     alternating = len(history.bars) == 1 and plan.alternates
     heard = listener or _Everything([instrument.symbol for instrument in history.instruments])
@@ -304,14 +320,14 @@ def _one_symbol(
     """Yield the events of one symbol, where each bar opens and then closes."""
     series, symbol, orders = history.bars[0], history.instruments[0].symbol, listener.orders
     # A memory view gives a number as Python's own, sooner than an array and without a copy.
-    closings = plan.time[1::2]
-    opened, closed = memoryview(plan.time[0::2]), memoryview(closings)
-    session, columns = memoryview(plan.session), [memoryview(column) for column in history.columns]
-    start, opens, highs, lows, closes, volumes = columns
+    opened, closed, session = memoryview(plan.time[0::2]), memoryview(plan.time[1::2]), memoryview(plan.session)
+    start, opens, highs, lows, closes, volumes = [memoryview(column) for column in history.columns]
+    closings = Closings(start, closed, session, series.close)
 
     def bars_at(number: int) -> tuple[Bar, ...]:
-        row = opens[number], highs[number], lows[number], closes[number], volumes[number]
-        return (Bar(symbol, start[number], *row),)
+        return (
+            Bar(symbol, start[number], opens[number], highs[number], lows[number], closes[number], volumes[number]),
+        )  # fmt: skip
 
     disturbed = sorted({*effects.opening, *effects.closing, len(series)})
     number = 0
@@ -320,10 +336,11 @@ def _one_symbol(
         if orders or before:
             bars = bars_at(number)
             yield BarsOpened(opened[number], bars, before, session[number])
-        quiet = min(listener.quiet_until(number), disturbed[bisect_left(disturbed, number)], number + _CHUNK)
+        quiet = listener.quiet_until(number)
         if quiet > number:
-            part = slice(number, quiet)
-            yield QuietCloses(symbol, series.time[part], closings[part], plan.session[part], series.close[part])
+            quiet = min(quiet, disturbed[bisect_left(disturbed, number)], number + _CHUNK)
+        if quiet > number:
+            yield QuietCloses(symbol, closings, number, quiet)
             number = quiet
             continue
         yield BarsClosed(closed[number], session[number], bars or bars_at(number), effects.closing.get(number, ()))
@@ -344,18 +361,30 @@ def _several_symbols(history: History, plan: Schedule, effects: _Effects, listen
         closes = np.repeat(kind == CLOSE, np.diff(start))
         closed = bars(plan.bar[start[0] : start[-1]][closes])
         times, sessions = plan.time[low : low + step].tolist(), plan.session[plan.bar[start[:-1]]].tolist()
-        for is_open, time, session, (begin, end) in zip(kind.tolist(), times, sessions, pairwise(start.tolist()), strict=True):
-            if not is_open:
-                ends = effects.among(effects.closing, plan.bar[begin:end]) if effects.closing else ()
-                yield BarsClosed(time, session, tuple(islice(closed, end - begin)), ends)
+        kinds, bounds = [*kind.tolist(), OPEN], [*pairwise(start.tolist()), (0, 0)]
+        coming: tuple[Bar, ...] = ()
+        for group, (time, session) in enumerate(zip(times, sessions, strict=True)):
+            begin, end = bounds[group]
+            numbers = plan.bar[begin:end]
+            if kinds[group] == CLOSE:
+                ends = effects.among(effects.closing, numbers) if effects.closing else ()
+                yield BarsClosed(time, session, coming or tuple(islice(closed, end - begin)), ends)
+                coming = ()
                 continue
-            effective = effects.among(effects.opening, plan.bar[begin:end])
-            if orders or effective:
-                waits, numbers = np.zeros(len(symbols), np.bool_), plan.bar[begin:end]
-                waits[[place_of[symbol] for symbol in (*listener.awaits(), *(action.symbol for action in effective))]] = True
-                told = numbers[waits[plan.symbol[numbers]]]
-                if len(told):
-                    yield BarsOpened(time, tuple(bars(told)), effective, session)
+            effective = effects.among(effects.opening, numbers)
+            if not (orders or effective):
+                continue
+            heard = {*listener.awaits(), *(action.symbol for action in effective)}
+            after = bounds[group + 1]
+            if kinds[group + 1] == CLOSE and after == (end, 2 * end - begin) and bool(np.all(plan.bar[end : after[1]] == numbers)):
+                coming = tuple(islice(closed, end - begin))  # the bars that open are those that close next
+                told = tuple(bar for bar in coming if bar.symbol in heard)
+            else:
+                waits = np.zeros(len(symbols), np.bool_)
+                waits[[place_of[symbol] for symbol in heard]] = True
+                told = tuple(bars(numbers[waits[plan.symbol[numbers]]]))
+            if told:
+                yield BarsOpened(time, told, effective, session)
 
 
 def columns_of(bars: Iterable[Bars], names: Iterable[str]) -> list[NDArray[Any]]:

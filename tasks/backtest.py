@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from domain.events import JournalEvent
     from domain.kernel import Script
     from domain.run import RunSpec
-    from domain.timeline import History
+    from domain.timeline import History, Schedule
     from tasks.database.connection import Database
     from tasks.settings import Settings
 
@@ -164,10 +164,10 @@ def run_kernel(spec: RunSpec, history: History, script: Script | None = None) ->
 
     plan = schedule(history)
     raw = simulate(spec, history, target_arrays(spec, history), plan, script)
-    times = np.concatenate([bars.time for bars in history.bars])
+    times = history.columns.time
     symbols = [instrument.symbol for instrument in spec.instruments]
     units = [instrument.lots_per_unit for instrument in spec.instruments]
-    closing = plan.closing_bars()
+    curve, dates = _curve(history, plan, raw.equity, raw.cash)
     return Run(
         spec=spec,
         history=history,
@@ -178,8 +178,8 @@ def run_kernel(spec: RunSpec, history: History, script: Script | None = None) ->
             )
         ],
         fill_lots=array("q", raw.fills["lots"].tolist()),
-        equity=EquityCurve(times[closing].tolist(), raw.equity, raw.cash),
-        sessions=array("q", plan.session[closing].tolist()),
+        equity=curve,
+        sessions=dates,
         refusals=[
             Refusal(time, symbols[s], Breach(breach).code, lots, value, bound)
             for time, (_, s, lots, breach, value, bound) in zip(
@@ -212,11 +212,11 @@ def run_events(spec: RunSpec, history: History, progress: Callable[[float], None
     broker = PaperBroker(spec, flows_of(history) if spec.costs.impact > 0.0 else None, Finer.of(history))
     record = _Record({instrument.symbol: instrument.lots_per_unit for instrument in spec.instruments})
     step, held, symbols = broker.step, engine.portfolio.held, len(spec.instruments)
-    closed, due = 0, _BATCH
-    for event in market_events(history, None if spec.margin else engine):
+    plan, closed, due = schedule(history), 0, _BATCH
+    for event in market_events(history, None if spec.margin else engine, plan):
         if isinstance(event, QuietCloses):
             record.pass_over(event, engine)
-            closed += len(event.time)
+            closed += event.end - event.first
         else:
             record.take(step(engine, event))
             if isinstance(event, BarsOpened):
@@ -230,13 +230,14 @@ def run_events(spec: RunSpec, history: History, progress: Callable[[float], None
             due = closed + _BATCH
     if progress is not None:
         progress(1.0)
+    curve, dates = _curve(history, plan, record.equity, record.cash())
     return Run(
         spec=spec,
         history=history,
         fills=record.fills,
         fill_lots=record.fill_lots,
-        equity=record.equity,
-        sessions=record.sessions,
+        equity=curve,
+        sessions=dates,
         refusals=record.refusals,
         ambiguities=record.ambiguities,
         held_bars=record.held,
@@ -246,14 +247,22 @@ def run_events(spec: RunSpec, history: History, progress: Callable[[float], None
     )
 
 
+def _curve(history: History, plan: Schedule, equity: Iterable[float], cash: Iterable[float]) -> tuple[EquityCurve, array[int]]:
+    """Return the equity curve, each close dated by its first bar, and the session of each point."""
+    closing = plan.closing_bars()
+    times, dates = array("q", history.columns.time[closing].tobytes()), array("q", plan.session[closing].tobytes())
+    return EquityCurve(times, equity, cash), dates
+
+
 class _Record:
     """What a run of events leaves behind, in the columns both drivers share."""
 
     def __init__(self, units: Mapping[str, int]) -> None:
         self.fills: list[LedgerRow] = []
         self.fill_lots = array("q")
-        self.equity = EquityCurve()
-        self.sessions = array("q")
+        self.equity = array("d")
+        """After each close, of one bar or of several that close together."""
+        self._cash, self._closes = array("d"), array("q")  # what was there, and after how many closes in a row
         self.refusals: list[Refusal] = []
         self.ambiguities: list[Ambiguity] = []
         self.held = 0
@@ -271,17 +280,21 @@ class _Record:
             LimitBreached: self._breach,
         }
 
+    def cash(self) -> array[float]:
+        """Return the cash after each close."""
+        return array("d", np.repeat(self._cash, self._closes).tobytes())
+
     def pass_over(self, closes: QuietCloses, engine: Engine) -> None:
         """Let the engine pass over closes, and note the equity after each and the events among them."""
         out: list[JournalEvent] = []
         equities = engine.pass_over(closes, out)
-        self.equity.time.frombytes(closes.bar_time.tobytes())
-        self.equity.equity.frombytes(equities.tobytes())
-        self.equity.cash.extend(array("d", (engine.portfolio.cash,)) * len(equities))
-        self.sessions.frombytes(closes.session.tobytes())
+        self.equity.frombytes(equities.tobytes())
+        self._cash.append(engine.portfolio.cash)
+        self._closes.append(len(equities))
         if engine.portfolio.held:
             self.held += len(equities)
-        self.take(out)
+        if out:
+            self.take(out)
 
     def take(self, events: Iterable[JournalEvent]) -> None:
         """Note the marks, fills, refusals, fees and breaches among ``events``."""
@@ -292,11 +305,9 @@ class _Record:
                 taker(event)
 
     def _mark(self, event: EquityMarked) -> None:
-        curve = self.equity
-        curve.time.append(event.bar_time)
-        curve.equity.append(event.equity)
-        curve.cash.append(event.cash)
-        self.sessions.append(event.session)
+        self.equity.append(event.equity)
+        self._cash.append(event.cash)
+        self._closes.append(1)
 
     def _fill(self, event: OrderFilled) -> None:
         self._book(event, event.lots)

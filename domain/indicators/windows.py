@@ -24,16 +24,17 @@ if TYPE_CHECKING:
 
 _CELLS: Final = 2**15  # of windows looked at together: what is computed of them stays in the second-level cache
 _AT_LEAST: Final = 1024  # windows at a time, so that a call on a row of them does its work many times over
+_SUMS: Final = 8192  # at a time where nothing is kept of windows but their sums: these stay in the second-level cache
 _FEW: Final = 64  # windows for which one call that adds slowly is over before as many fast calls as a window is long
 _WORTH_COMPILING: Final = 2**14  # additions; fewer are over before compiled code is found
 _LANES: Final = np.uintp(128)  # sums that grow side by side in the first-level cache
 
 
-def over_windows(values: Series, length: int, compute: Callable[[Windows], Series]) -> Series:
+def over_windows(values: Series, length: int, compute: Callable[[Windows], Series], at_least: int = _AT_LEAST) -> Series:
     """Return ``compute`` of each window of ``length`` values, aligned with its newest; NaN before the first is full.
 
     ``compute`` gets read-only windows of shape (length, some), a column a window, the oldest value on top, and returns one value
-    for each.
+    for each; ``at_least`` so many at a time.
     """
     values = np.ascontiguousarray(values, np.float64)
     result, count = nothing_yet(values, length)
@@ -41,7 +42,7 @@ def over_windows(values: Series, length: int, compute: Callable[[Windows], Serie
         result[length - 1 :] = compute(_windows(values, length, count))
     elif count > 0:
         windows = _windows(values, length, count)
-        some = max(_AT_LEAST, _CELLS // length)
+        some = max(at_least, _CELLS // length)
         for start in range(0, count, some):
             stop = min(start + some, count)
             result[length - 1 + start : length - 1 + stop] = compute(windows[:, start:stop])
@@ -73,7 +74,7 @@ def window_sums(values: Series, length: int) -> Series:
     """
     compiled = _compiled_sums() if "numba" in sys.modules and len(values) * length >= _WORTH_COMPILING else None
     if compiled is None:
-        return over_windows(values, length, in_order)
+        return over_windows(values, length, in_order, _SUMS)
     values = np.ascontiguousarray(values, np.float64)
     result, count = nothing_yet(values, length)
     if count > 0:

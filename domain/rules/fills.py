@@ -167,16 +167,14 @@ def simulate_fill(
     What the volume leaves stays open; what cash cannot pay is cut from the order. A sale's fee never takes more than there is.
     """
     filled = lots if lots < allowance else allowance
-    cut = 0
-    if side > 0 and filled > 0:
-        paid = affordable_lots(filled, price, cash, costs, lots_per_unit)
-        if paid < filled:
-            cut = lots - paid
-            filled = paid
     charged = fee_of(side, filled, price, costs, levies, lots_per_unit)
+    money = value_of(filled, price, lots_per_unit)
     if side < 0:
-        charged = fee_within(charged, value_of(filled, price, lots_per_unit) + cash)
-    return Fill(filled, price, charged, cut)
+        return Fill(filled, price, fee_within(charged, money + cash), 0)
+    if filled == 0 or money + charged <= cash:
+        return Fill(filled, price, charged, 0)
+    paid = affordable_lots(filled, price, cash, costs, lots_per_unit)
+    return Fill(paid, price, fee_of(side, paid, price, costs, levies, lots_per_unit), lots - paid)
 
 
 @rule

@@ -52,8 +52,9 @@ def walk(spec: RunSpec, past: History, *, together: bool) -> Told:
     for event in market_events(past, engine if together else None):
         if isinstance(event, QuietCloses):
             breaches: list[JournalEvent] = []
-            equities = engine.pass_over(event, breaches)
-            told.marks += zip(event.bar_time.tolist(), event.session.tolist(), equities.tolist(), strict=True)
+            equities, closings = engine.pass_over(event, breaches), event.closings
+            bars = slice(event.first, event.end)
+            told.marks += zip(closings.bar_time[bars], closings.session[bars], equities.tolist(), strict=True)
             told.events += breaches
             told.passed += len(equities)
         else:
@@ -113,7 +114,7 @@ def test_only_what_can_be_decided_is_told_bar_by_bar() -> None:
     spec = scripted(past, {"AAA": ". 1 1 . 0 ."}, quantity(1))
     engine, broker, kinds = Engine(spec, "test", ComputedTargets(spec, past)), PaperBroker(spec), []
     for event in market_events(past, engine):
-        kinds.append((type(event), len(event.time) if isinstance(event, QuietCloses) else 1))
+        kinds.append((type(event), event.end - event.first if isinstance(event, QuietCloses) else 1))
         if isinstance(event, QuietCloses):
             engine.pass_over(event, [])
         else:
