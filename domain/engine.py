@@ -90,6 +90,7 @@ _BASE32_PAIRS = [first + second for first in _BASE32 for second in _BASE32]
 _LOW_HALF = 2**50 - 1
 _UNASKED = Account(0.0, Exposure(0.0), 0.0, NOTHING_BARRED, Shorting.CASH_ACCOUNT.value, 0.0, 0, inf)
 """The account that a plan meets which does not look at it: one without money, that allows nothing."""
+_BUY, _SELL = Side.BUY, Side.SELL  # a member of an enumeration takes as long to look up as a call
 _TYPE_CODES = [kind.code for kind in OrderType]
 _REASON_CODES = [reason.code for reason in Reason]
 _TARGET, _TIME_EXIT, _LIQUIDATION, _FLATTEN = (
@@ -832,7 +833,7 @@ class Engine(State):
     def _request(self, symbol: str, strategy: str, lots: int, reason: str, time: int, out: list[JournalEvent]) -> None:
         ordinal = 0 if reason == _TARGET else self._ordinals.get(symbol, 0)
         order_id = client_order_id(self.account, strategy, symbol, self.bar_time, ordinal, reason)
-        side = Side.BUY if lots > 0 else Side.SELL
+        side = _BUY if lots > 0 else _SELL
         self._emit(
             OrderRequested(time, order_id, symbol, strategy, side, abs(lots), "market", None, "gtc", reason, self.bar_time), out
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import isfinite, nan
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 from zlib import crc32
 
 from domain.errors import InputError, nearest, repeated
@@ -58,7 +58,8 @@ class Assignment:
         return self.strategy.exits.rules()
 
 
-class SymbolTerms(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class SymbolTerms:
     """What fixes the trading of one symbol beside its bars: the sizing, exits, grid, margin and borrowing that apply to it.
 
     ``borrow_rate`` is a year's, NaN where unknown; ``shorting`` a ``Shorting``; ``volume_share`` 0 for no rule.

@@ -329,10 +329,11 @@ def _one_symbol(
             Bar(symbol, start[number], opens[number], highs[number], lows[number], closes[number], volumes[number]),
         )  # fmt: skip
 
-    disturbed = sorted({*effects.opening, *effects.closing, len(series)})
-    number = 0
-    while number < len(series):
-        bars, before = None, effects.opening.get(number, ())
+    opening, closing = effects
+    disturbed = sorted({*opening, *closing, len(series)})
+    number, count = 0, len(series)
+    while number < count:
+        bars, before = None, opening.get(number, ())
         if orders or before:
             bars = bars_at(number)
             yield BarsOpened(opened[number], bars, before, session[number])
@@ -343,7 +344,7 @@ def _one_symbol(
             yield QuietCloses(symbol, closings, number, quiet)
             number = quiet
             continue
-        yield BarsClosed(closed[number], session[number], bars or bars_at(number), effects.closing.get(number, ()))
+        yield BarsClosed(closed[number], session[number], bars or bars_at(number), closing.get(number, ()))
         number += 1
 
 

@@ -101,11 +101,11 @@ class Bounded(NamedTuple):
 @rule
 def watch(state: Watch, limits: Limits, session: int, previous_equity: float, equity: float) -> Watch:
     """Return the state after a close: a new session measures from the equity before it, a new peak raises the mark."""
-    base, daily = state.base, state.daily_breach
-    if session != state.session:
-        base, daily = previous_equity, 0
-    elif equity <= state.peak and equity > state.floor:
+    if session == state.session and state.floor < equity <= state.peak:
         return state
+    base, daily = previous_equity, 0
+    if session == state.session:
+        base, daily = state.base, state.daily_breach
     peak = equity if equity > state.peak else state.peak
     drawdown = state.drawdown_breach
     if daily == 0 and base > 0.0 and equity <= base * (1.0 - limits.daily_loss_limit):

@@ -75,6 +75,7 @@ class Finer(NamedTuple):
         return cls(lists, dict(zip(keys, map(tuple, places.tolist()), strict=True)))
 
 
+_SELLS_FIRST = (Side.SELL, Side.BUY)
 _DAY, _ON_CLOSE = TimeInForce.DAY.code, OrderType.MARKET_ON_CLOSE.code
 
 type Answer = OrderFilled | OrderCancelled | OrderRefused | BarAmbiguous
@@ -144,7 +145,7 @@ class PaperBroker:
                 rows = rows_of(resting[bar.symbol])
                 end_session(rows, 0, len(rows))
                 self._report(engine, bar, event.time, rows, [], out)
-        for side in (Side.SELL, Side.BUY):
+        for side in _SELLS_FIRST:
             for bar in bars:
                 order = working.get(bar.symbol)
                 if order is not None and order.side == side:
@@ -163,14 +164,15 @@ class PaperBroker:
         units, lots = self._terms[bar.symbol].lots_per_unit, order.open_lots
         cash = inf if self._spec.margin else engine.portfolio.cash
         allowance, levies, flow = self._allowance(engine, bar), self._levies_for(bar, event.session), self._flow(bar)
-        fill = simulate_market_fill(order.side, lots, bar.open, allowance, cash, self._costs, levies, flow, units)
-        if fill.lots:
-            rest = lots - fill.lots - fill.cut_lots
-            self._tell(engine, _filled(order, event.time, bar, fill.lots, bar.open, fill.price, fill.fee, rest), out)
-        if fill.cut_lots:
+        filled, price, fee, cut = simulate_market_fill(
+            order.side, lots, bar.open, allowance, cash, self._costs, levies, flow, units
+        )
+        if filled:
+            self._tell(engine, _filled(order, event.time, bar, filled, bar.open, price, fee, lots - filled - cut), out)
+        if cut:
             self._tell(engine, OrderCancelled(event.time, order.order_id), out)
-            value = value_of(fill.cut_lots, fill.price, units)
-            self._tell(engine, _refused(engine, order, event.time, bar, fill.cut_lots, value, Breach.CASH), out)
+            value = value_of(cut, price, units)
+            self._tell(engine, _refused(engine, order, event.time, bar, cut, value, Breach.CASH), out)
 
     def _match_opening(self, engine: Engine, bar: Bar, side: Side, event: BarsOpened, out: list[JournalEvent]) -> None:
         rows, terms = rows_of(engine.resting[bar.symbol]), self._terms_for(bar, event.session)
@@ -199,7 +201,7 @@ class PaperBroker:
     def _end_session(self, engine: Engine, event: BarsClosed, out: list[JournalEvent]) -> None:
         """Fill market-on-close orders where a bar ends its session, sells first, and withdraw what is good for the day."""
         last = [bar for bar in event.bars if bar.symbol in engine.resting and self._ends_session(engine, bar)]
-        for side in (Side.SELL, Side.BUY):
+        for side in _SELLS_FIRST:
             for bar in last:
                 if bar.symbol not in engine.resting:
                     continue
