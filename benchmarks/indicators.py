@@ -1,6 +1,7 @@
-"""Indicators over arrays, and live: from the close of a bar to the decisions of every strategy on every symbol.
+"""Live: from the close of a bar to the orders of several strategies on every symbol; and indicators over arrays.
 
-Live figures are CPU time of the thread beside time on the clock, which other processes of a busy machine lengthen.
+Live figures are CPU time of the thread beside time on the clock, which other processes of a busy machine lengthen. They are taken
+before numba is loaded, as a live session does without it; arrays are computed with it, as in a sweep.
 """
 
 from __future__ import annotations
@@ -10,19 +11,23 @@ import time
 from typing import TYPE_CHECKING
 
 import numpy as np
+from made_run import LIMITS
 from measure import MINUTE, minute_bars, show, wall_seconds
 
-import domain.kernel  # noqa: F401 - loads numba, as every sweep has
 from domain import indicators as ours
-from domain.events import BarsClosed
+from domain.engine import Engine
+from domain.events import BarsClosed, BarsOpened, OrderRequested
 from domain.market import Instrument
 from domain.run import Assignment, RunSpec, parse_sizing
+from domain.shared import owned
 from domain.targets import StreamedTargets
+from tasks.brokers.paper import PaperBroker
 from tasks.registry import create
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from domain.events import JournalEvent
     from domain.market import Bars
 
 SYMBOLS = 100
@@ -37,33 +42,71 @@ STRATEGIES = (
 )
 
 
-def source(name: str, parameters: dict[str, object], symbols: list[str]) -> StreamedTargets:
-    """Return what asks one strategy for its targets on every symbol."""
-    strategy, sizing = create(name, parameters), parse_sizing("fixed_quantity:1", 1)
-    assignments = tuple(Assignment(symbol, name, strategy, sizing) for symbol in symbols)
-    return StreamedTargets(RunSpec(assignments, tuple(map(Instrument.of, symbols)), MINUTE))
+def wanted_by(number: int, symbol: str) -> Assignment:
+    """Return the assignment of a symbol to one of the strategies, a fifth of an equal share of the account each."""
+    name, parameters = STRATEGIES[number]
+    share = parse_sizing(f"fixed_fraction:{0.95 / SYMBOLS / len(STRATEGIES)}", SYMBOLS)
+    return Assignment(symbol, "_".join([name, *parameters.values()]), create(name, parameters), share)
 
 
-def closed(history: list[Bars], index: int) -> BarsClosed:
-    """Return the close of one bar of every symbol."""
+def opened_and_closed(history: list[Bars], index: int) -> tuple[BarsOpened, BarsClosed]:
+    """Return the opening and the close of one bar of every symbol."""
     bars = tuple(bars.bar(index) for bars in history)
-    return BarsClosed(bars[0].time + MINUTE.length, 0, bars)
+    return BarsOpened(bars[0].time, bars, (), 0), BarsClosed(bars[0].time + MINUTE.length, 0, bars)
 
 
-def live(sources: list[StreamedTargets], events: list[BarsClosed]) -> tuple[list[float], list[float]]:
-    """Return the milliseconds from each close to all decisions: of CPU, and on the clock."""
+def milliseconds(work: Callable[[BarsClosed], object], events: list[BarsClosed]) -> tuple[list[float], list[float]]:
+    """Return what ``work`` takes for each close: of CPU, and on the clock."""
     used, passed = [], []
     for event in events:
         start, started = time.perf_counter(), time.thread_time()
-        for one in sources:
-            one.on_close(event)
+        work(event)
         used.append(1000.0 * (time.thread_time() - started))
         passed.append(1000.0 * (time.perf_counter() - start))
     return used, passed
 
 
+def live() -> None:
+    """Measure what a close costs: each strategy's decisions alone, then those of all, with the orders that come of them."""
+    symbols = [f"S{number:03}" for number in range(SYMBOLS)]
+    history = [minute_bars(HISTORY + DECIDED, symbol, seed) for seed, symbol in enumerate(symbols)]
+    events = [opened_and_closed(history, index) for index in range(HISTORY + DECIDED)]
+    instruments = tuple(map(Instrument.of, symbols))
+    for number, (name, parameters) in enumerate(STRATEGIES):
+        source = StreamedTargets(RunSpec(tuple(wanted_by(number, symbol) for symbol in symbols), instruments, MINUTE))
+        for _, closed in events[: HISTORY - 1]:
+            source.observe(closed)
+        used, _ = milliseconds(source.on_close, [closed for _, closed in events[HISTORY - 1 :]])
+        what = " ".join(["live,", name, *parameters.values()])
+        show(what, 1000.0 * float(np.median(used)) / SYMBOLS, "us CPU")
+    shared = tuple(owned([wanted_by(number, symbol) for number in range(len(STRATEGIES))]) for symbol in symbols)
+    spec = RunSpec(shared, instruments, MINUTE, 1_000_000.0, limits=LIMITS)
+    engine, broker = Engine(spec, "live", StreamedTargets(spec)), PaperBroker(spec)
+    for opened, closed in events[: HISTORY - 1]:
+        engine.observe(opened)
+        engine.observe(closed)
+    gc.collect()
+    gc.freeze()
+    used, passed, orders = [], [], 0
+    for opened, closed in events[HISTORY - 1 :]:
+        broker.step(engine, opened)
+        answered: list[JournalEvent] = []
+        (cpu,), (clock,) = milliseconds(lambda event, answered=answered: answered.extend(broker.step(engine, event)), [closed])  # type: ignore[misc]
+        used.append(cpu)
+        passed.append(clock)
+        orders += sum(isinstance(event, OrderRequested) for event in answered)
+    show("live, all strategies, first decision after a restart", used[0], "ms CPU")
+    what = f"live, {len(STRATEGIES)} strategies on {SYMBOLS} symbols, a bar,"
+    show("orders a bar", orders / len(used), "")
+    show(f"{what} median", float(np.median(used[1:])), "ms CPU")
+    show(f"{what} p99", float(np.quantile(used[1:], 0.99)), "ms CPU", below=25)
+    show(f"{what} p99", float(np.quantile(passed[1:], 0.99)), "ms", below=25)
+
+
 def arrays() -> None:
     """Measure indicators over ten years of daily bars, compiled where they can be, as in a sweep."""
+    import domain.kernel  # noqa: F401, PLC0415 - loads numba
+
     bars = minute_bars(2_520)
     high, low, close = bars.high, bars.low, bars.close
     calls: dict[str, Callable[[], object]] = {
@@ -87,26 +130,9 @@ def arrays() -> None:
 
 
 def main() -> None:
-    """Measure arrays; then each strategy after the history, and all of them together."""
+    """Measure what is live, then arrays."""
+    live()
     arrays()
-    symbols = [f"S{number:03}" for number in range(SYMBOLS)]
-    history = [minute_bars(HISTORY + DECIDED, symbol, seed) for seed, symbol in enumerate(symbols)]
-    events = [closed(history, index) for index in range(HISTORY + DECIDED)]
-    sources = [source(name, dict(parameters), symbols) for name, parameters in STRATEGIES]
-    for event in events[: HISTORY - 1]:
-        for one in sources:
-            one.observe(event)
-    show("live, all strategies, first decision after a restart", live(sources, events[HISTORY - 1 : HISTORY])[0][0], "ms CPU")
-    gc.collect()
-    gc.freeze()
-    for (name, parameters), one in zip(STRATEGIES, sources, strict=True):
-        used, _ = live([one], events[HISTORY : HISTORY + DECIDED // 3])
-        show(" ".join(["live,", name, *map(str, parameters.values())]), 1000.0 * float(np.median(used)) / SYMBOLS, "us CPU")
-    used, passed = live(sources, events[HISTORY + DECIDED // 3 :])
-    what = f"live, {len(sources)} strategies on {SYMBOLS} symbols, a bar,"
-    show(f"{what} median", float(np.median(used)), "ms CPU")
-    show(f"{what} p99", float(np.quantile(used, 0.99)), "ms CPU", below=25)
-    show(f"{what} p99", float(np.quantile(passed, 0.99)), "ms", below=25)
 
 
 if __name__ == "__main__":

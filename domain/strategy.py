@@ -49,6 +49,7 @@ type Series = NDArray[np.float64]
 """Values aligned with bars, NaN where there is none."""
 
 DEFAULT_LOOKBACK: Final = 500
+_FLOAT64: Final = np.dtype(np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +222,7 @@ def shaped_target(strategy: Strategy, bars: Bars) -> Series:
         raise
     except Exception as error:
         raise DataError(f"{_who(strategy, bars)} failed: {type(error).__name__}: {error}") from error
-    if type(target) is not np.ndarray or target.dtype != np.float64:
+    if type(target) is not np.ndarray or target.dtype != _FLOAT64:
         given = f"array of {target.dtype}" if isinstance(target, np.ndarray) else type(target).__name__
         raise DataError(f"{_who(strategy, bars)} must return a numpy array of float64, got {given}")
     if target.shape != (len(bars),):

@@ -123,10 +123,16 @@ class StreamedTargets:
     def __init__(self, spec: RunSpec) -> None:
         self._series: dict[str, _Series] = {}
         self._newest: dict[str, Callable[[], float]] = {}
+        self._sharing: dict[str, _SharedDecision] = {}
         for assignment, instrument in zip(spec.assignments, spec.instruments, strict=True):
-            symbol = assignment.symbol
+            symbol, strategy = assignment.symbol, assignment.strategy
             self._series[symbol] = series = _Series(symbol, spec.timeframe, instrument.calendar)
-            self._newest[symbol] = _decision(assignment.strategy, series)
+            if isinstance(strategy, SharedSymbol):
+                self._sharing[symbol] = shared = _SharedDecision(strategy, series)
+                self._newest[symbol] = shared.newest
+            else:
+                self._newest[symbol] = _decision(strategy, series)
+        self._most_sharing = max((len(one.members) for one in self._sharing.values()), default=0)
 
     def on_open(self, event: BarsOpened) -> None:
         """Adjust what follows for the splits before these bars."""
@@ -137,6 +143,10 @@ class StreamedTargets:
     def on_close(self, event: BarsClosed) -> Sequence[float]:
         """Ask each strategy for its target at this close."""
         self.observe(event)
+        for member in range(self._most_sharing):  # strategy by strategy: its code and arrays stay in the processor's caches
+            for bar in event.bars:
+                if bar.symbol in self._sharing:
+                    self._sharing[bar.symbol].ask(member)
         return [self._newest[bar.symbol]() for bar in event.bars]
 
     def quiet_until(self, number: int) -> int:
@@ -192,18 +202,23 @@ class _Series:
 
     def bars(self, first: int) -> Bars:
         """Return the bars from ``first`` on, read-only."""
-        rows = slice(first, self.count)
-        time, opens, highs, lows, closes, volumes = (column[rows] for column in self._shown)
-        return Bars(self._symbol, self.timeframe, time, opens, highs, lows, closes, volumes, self._calendar)
+        count, (times, opens, highs, lows, closes, volumes) = self.count, self._shown  # written out: this runs at every decision
+        return Bars(
+            self._symbol,
+            self.timeframe,
+            times[first:count],
+            opens[first:count],
+            highs[first:count],
+            lows[first:count],
+            closes[first:count],
+            volumes[first:count],
+            self._calendar,
+        )
 
 
 def _decision(strategy: Strategy, series: _Series) -> Callable[[], float]:
     """Return what tells the target of ``strategy`` at the last bar of ``series``: always NaN where it places its own orders."""
-    if strategy.decides_on_events():
-        return lambda: nan
-    if isinstance(strategy, SharedSymbol):
-        return _SharedDecision(strategy, series).newest
-    return _Decision(strategy, series).newest
+    return (lambda: nan) if strategy.decides_on_events() else _Decision(strategy, series).newest
 
 
 class _Decision:
@@ -223,8 +238,12 @@ class _Decision:
         return last_target(self._strategy, self._series.bars(first))
 
     def standing(self) -> float:
-        """Return the target that stands at the last bar, looked for in the whole series."""
-        return standing(checked_target(self._strategy, self._series.bars(0))).item(-1)
+        """Return the target that stands at the last bar, looked for in the whole series; what comes next is decided from there."""
+        count = self._series.count
+        return self._memory.evaluate(self._standing_from, count, count, own_memory=self._recursive)
+
+    def _standing_from(self, first: int) -> float:
+        return standing(checked_target(self._strategy, self._series.bars(first))).item(-1)
 
 
 class _SharedDecision:
@@ -234,19 +253,22 @@ class _SharedDecision:
     """
 
     def __init__(self, strategy: SharedSymbol, series: _Series) -> None:
+        self.members = [_Decision(one.strategy, series) for one in strategy.members]
         self._strategy = strategy
         self._series = series
-        self._decisions = [_Decision(one.strategy, series) for one in strategy.members]
-        self._standing = [0.0] * len(self._decisions)
+        self._standing = [0.0] * len(self.members)
         self._decided = 0  # bars that the standing targets have taken into account
 
+    def ask(self, member: int) -> None:
+        """Ask one of the strategies for its target at the last bar, where the standing targets know all bars before."""
+        if member < len(self.members) and self._decided == self._series.count - 1:
+            target = self.members[member].newest()
+            if target == target:  # noqa: PLR0124 - not NaN
+                self._standing[member] = target
+
     def newest(self) -> float:
-        """Return the net target at the last bar."""
-        if self._decided == self._series.count - 1:
-            newest = [one.newest() for one in self._decisions]
-            pairs = zip(self._standing, newest, strict=True)
-            self._standing = [before if target != target else target for before, target in pairs]  # noqa: PLR0124 - NaN
-        else:
-            self._standing = [one.standing() for one in self._decisions]
+        """Return the net target at the last bar, for which each strategy was asked."""
+        if self._decided != self._series.count - 1:
+            self._standing = [one.standing() for one in self.members]
         self._decided = self._series.count
         return self._strategy.net(self._standing)

@@ -36,9 +36,18 @@ def at_crosses(first: Series, second: Series, above: float, below: float) -> Ser
     """
     compiled = _compiled_crosses() if "numba" in sys.modules else None
     if compiled is None:
-        return np.where(crossed_above(first, second), above, np.where(crossed_below(first, second), below, np.nan))
+        return _at_crosses(first, second, above, below)
     values = np.empty(len(first))
     compiled(first, second, above, below, values)
+    return values
+
+
+def _at_crosses(first: Series, second: Series, above: float, below: float) -> Series:
+    values = np.empty(len(first))
+    values.fill(np.nan)
+    after, now, other, before, other_before = values[1:], first[1:], second[1:], first[:-1], second[:-1]
+    after[(now > other) & (before <= other_before)] = above
+    after[(now < other) & (before >= other_before)] = below
     return values
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     type Series = NDArray[np.float64]
     type Windows = NDArray[np.float64]
 
+_FLOAT64: Final = np.dtype(np.float64)
 _CELLS: Final = 2**15  # of windows looked at together: what is computed of them stays in the second-level cache
 _AT_LEAST: Final = 1024  # windows at a time, so that a call on a row of them does its work many times over
 _SUMS: Final = 8192  # at a time where nothing is kept of windows but their sums: these stay in the second-level cache
@@ -50,7 +51,7 @@ def over_windows(values: Series, length: int, compute: Callable[[Windows], Serie
 
 
 def _windows(values: Series, length: int, count: int) -> Windows:
-    windows: Windows = np.ndarray((length, count), np.float64, values, strides=(8, 8))
+    windows: Windows = np.ndarray((length, count), _FLOAT64, values, 0, (8, 8))
     windows.flags.writeable = False  # they overlap
     return windows
 
