@@ -138,12 +138,14 @@ def _research(command: Callable[[str, str], Parser]) -> None:
     ingest.add_argument("--symbols", type=symbols, help="separated by commas; those of the configuration when left out")
     _span(ingest)
     ingest.add_argument("--file", type=path, help="a CSV or Parquet file of bars")
+    _zone(ingest)
     ingest.add_argument("--actions", type=path, help="a CSV file of splits, dividends, delistings and changes of symbols")
     ingest.add_argument("--asset-class", choices=ASSET_CLASSES, default="equity", help="of symbols not known yet (equity)")
     _config(ingest)
     check = command("check-data", "look for errors in a file of bars, its rows in arrival order")
     check.add_argument("path", metavar="PATH", type=path, help="a CSV or Parquet file of bars")
     check.add_argument("--actions", type=path, help="a CSV file of splits and dividends: what is declared there is no error")
+    _zone(check)
     check.add_argument("--calendar", choices=CALENDARS, help="when its symbols trade; by the bars themselves when left out")
     check.add_argument("--now", type=instant, help="later bars are errors; an ISO 8601 time with offset (the clock)")
     _json(check)
@@ -156,6 +158,7 @@ def _research(command: Callable[[str, str], Parser]) -> None:
 def _backtest(parser: Parser) -> None:
     parser.add_argument("strategies", metavar="STRATEGY[,STRATEGY]", type=names, help="see ./pi5 strategies")
     parser.add_argument("--bars", type=path, help="a CSV or Parquet file; bars come from the database when left out")
+    _zone(parser)
     parser.add_argument("--symbols", type=groups, help="separated by commas; of several strategies one each, or more as A+B,C")
     parser.add_argument("--shared", action="store_true", help="several strategies may trade one symbol, as one position")
     _span(parser)
@@ -193,6 +196,10 @@ def _operation(command: Callable[[str, str], Parser]) -> None:
     config.add_argument("action", choices=("check", "show"))
     _config(config)
     _json(command("doctor", "look for what is wrong with this machine"))
+
+
+def _zone(parser: Parser) -> None:
+    parser.add_argument("--zone", type=text, help="of times in the file without an offset, such as America/New_York")
 
 
 def _span(parser: Parser) -> None:

@@ -78,10 +78,11 @@ def resample(bars: Bars, timeframe: Timeframe) -> CoarseBars:
     return CoarseBars(coarse, end[first], np.arange(len(bars))[inside][last], bars, len(bars) - len(day))
 
 
-def check_coarser(fine: Timeframe, coarse: Timeframe) -> None:
-    """Raise InputError unless ``coarse`` bars can be made of ``fine`` ones."""
+def check_coarser(fine: Timeframe, coarse: Timeframe, what: str = "the timeframe") -> None:
+    """Raise InputError unless ``coarse`` bars can be made of ``fine`` ones; ``what`` names where they were asked for."""
     if coarse.length <= fine.length:
-        raise InputError(f"{fine.name} bars cannot be resampled to {coarse.name}: the timeframe must be coarser than {fine.name}")
+        allowed = ", ".join(name for name, one in COARSER.items() if one.length > fine.length) or "none"
+        raise InputError(f"{fine.name} bars cannot be resampled to {coarse.name}: {what} must be coarser, allowed is {allowed}")
 
 
 def _in_sessions(bars: Bars) -> tuple[NDArray[np.bool_] | slice, Times]:

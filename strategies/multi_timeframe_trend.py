@@ -30,7 +30,7 @@ class MultiTimeframeTrend(Strategy):
 
     def check_timeframe(self, timeframe: Timeframe) -> None:
         """Refuse bars that ``filter_timeframe`` cannot be made of."""
-        check_coarser(timeframe, COARSER[self.filter_timeframe])
+        check_coarser(timeframe, COARSER[self.filter_timeframe], "parameter filter_timeframe")
 
     @property
     def recursive(self) -> bool:

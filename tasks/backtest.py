@@ -47,8 +47,9 @@ _BATCH: Final = 512  # bars between two words of progress
 class BacktestRequest:
     """What one back-test is about; None leaves a value to ``settings``, and without them to the default.
 
-    ``parameters`` are those of a single strategy, as text or values. ``bars`` and ``actions`` are files; without ``bars`` the
-    database is read. ``start`` and ``end`` are ISO dates, inclusive, by session. ``volume_limit`` 0 switches the volume rule off.
+    ``parameters`` are those of a single strategy, as text or values. ``bars`` and ``actions`` are files, ``zone`` is that of times
+    in ``bars`` without an offset; without ``bars`` the database is read. ``start`` and ``end`` are ISO dates, inclusive, by
+    session. ``volume_limit`` 0 switches the volume rule off.
     Without ``engine`` the kernel runs, and the event engine where a strategy places its own orders. ``shared`` lets several
     strategies trade one symbol, as ``shared`` of all of them in ``settings`` does.
     """
@@ -57,6 +58,7 @@ class BacktestRequest:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     symbols: tuple[str, ...] = ()
     bars: Path | None = None
+    zone: str | None = None
     actions: Path | None = None
     timeframe: str | None = None
     start: str | None = None

@@ -70,10 +70,14 @@ def assemble(
     finer = request.path == PathMode.FINER.code
     wanted = sorted({symbol for choice in choices for symbol in choice.symbols})
     if request.bars is not None:
-        loaded = from_file(request.bars, wanted or None, timeframe, dates, asset_class, request.actions, now=now, finer=finer)
+        loaded = from_file(
+            request.bars, wanted or None, timeframe, dates, asset_class, request.actions, zone=request.zone, now=now, finer=finer
+        )
         if database is not None:
             loaded = Loaded(loaded.history, (*loaded.warnings, *splits_only_stored(loaded.history, database)))
     else:
+        if request.zone is not None:
+            raise InputError("--zone goes with --bars: bars of the database are in UTC")
         if request.actions is not None:
             raise InputError("--actions goes with --bars: bars of the database have their actions there, see ./pi5 ingest")
         loaded = _stored(database, wanted, timeframe or Timeframe.parse("1d"), dates, asset_class, now, finer=finer)

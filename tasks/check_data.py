@@ -68,13 +68,15 @@ class CheckedFile:
         ]
 
 
-def check_file(path: Path, actions: Path | None = None, calendar: str | None = None, now: int | None = None) -> CheckedFile:
+def check_file(
+    path: Path, actions: Path | None = None, calendar: str | None = None, now: int | None = None, zone: str | None = None
+) -> CheckedFile:
     """Return what is wrong with the bars of ``path``; declared splits of the file ``actions`` are no errors.
 
-    ``calendar`` None is told by the bars of each symbol. ``now`` is UTC microseconds, the machine's clock where None. Raises
-    DataError for files that cannot be used.
+    ``calendar`` None is told by the bars of each symbol. ``now`` is UTC microseconds, the machine's clock where None. ``zone``
+    declares what times without an offset mean. Raises DataError for files that cannot be used.
     """
-    rows = read_rows(path)
+    rows = read_rows(path, zone=zone)
     if declared := (read_actions(actions, rows.symbols) if actions is not None else []):
         rows = with_adjusted(rows, path)
     timeframe = named_timeframe(path.name) or infer_timeframe(rows, str(path))

@@ -66,12 +66,14 @@ def from_file(
     asset_class: AssetClass = AssetClass.EQUITY,
     actions: Path | None = None,
     *,
+    zone: str | None = None,
     now: int | None = None,
     finer: bool = False,
 ) -> Loaded:
     """Return the bars of a file, with the actions of another; raise DataError or InputError where they cannot be used.
 
-    A ``timeframe`` coarser than the file's has its bars resampled; with ``finer`` the history keeps those of the file too.
+    ``zone`` declares what times without an offset mean. A ``timeframe`` coarser than the file's has its bars resampled; with
+    ``finer`` the history keeps those of the file too.
     Bars later than ``now`` (UTC microseconds, the machine's clock where None) are left out with a warning.
     """
     from tasks.market_data.files import (  # noqa: PLC0415 - pyarrow is needed for files alone
@@ -85,7 +87,7 @@ def from_file(
     effective = merged(read_actions(actions)) if actions is not None else ()
     changes = read_symbol_changes(actions) if actions is not None else []
     earlier = with_predecessors(symbols or (), changes)
-    found = load(path, symbols, *dates, asset_class=asset_class, now=present, actions=effective, earlier=earlier)
+    found = load(path, symbols, *dates, asset_class=asset_class, zone=zone, now=present, actions=effective, earlier=earlier)
     frame = timeframe or found.timeframe
     if frame.length < found.timeframe.length:
         raise InputError(f"{path} holds {found.timeframe.name} bars: --timeframe {frame.name} cannot be finer")

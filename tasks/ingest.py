@@ -56,7 +56,8 @@ class Request:
     """What to bring in: from the file ``path``, else from the provider called ``provider``.
 
     ``symbols`` None takes all of a file. ``timeframe`` None is inferred from a file, and 1d from a provider. Dates are session
-    dates, both included. ``asset_class`` is that of symbols the database does not know; ``actions`` is a file of them.
+    dates, both included. ``zone`` is that of times in the file without an offset. ``asset_class`` is that of symbols the database
+    does not know; ``actions`` is a file of them.
     """
 
     provider: str = "yahoo"
@@ -65,6 +66,7 @@ class Request:
     start: date | None = None
     end: date | None = None
     path: Path | None = None
+    zone: str | None = None
     actions: Path | None = None
     asset_class: AssetClass = AssetClass.EQUITY
     cache: Path | None = None
@@ -147,6 +149,7 @@ def fetch_file_rows(database: Database, request: Request) -> Fetched:
         asset_class=request.asset_class,
         instruments=known,
         timeframe=request.timeframe,
+        zone=request.zone,
         actions=request.actions,
     )
     if fetched.changes:

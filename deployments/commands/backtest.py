@@ -64,6 +64,7 @@ def _request(arguments: argparse.Namespace) -> BacktestRequest:
         parameters=parameters,
         symbols=arguments.symbols or (),
         bars=arguments.bars,
+        zone=arguments.zone,
         actions=arguments.actions,
         timeframe=arguments.timeframe,
         start=arguments.start,

@@ -25,7 +25,7 @@ _NAMED_SYMBOLS: Final = 8
 def check_data(arguments: argparse.Namespace) -> int:
     """Print every finding; 0 whatever is found, for a file that can be checked."""
     now = None if arguments.now is None else (arguments.now - _EPOCH) // timedelta(microseconds=1)
-    checked = check_file(arguments.path, arguments.actions, arguments.calendar, now)
+    checked = check_file(arguments.path, arguments.actions, arguments.calendar, now, arguments.zone)
     if arguments.json:
         print_json(checked.records())
     else:

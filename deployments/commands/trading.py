@@ -37,6 +37,8 @@ def ingest(arguments: argparse.Namespace) -> int:
         raise InputError(f"provider {provider[:40]!r} is unknown: {nearest(provider, PROVIDERS)}allowed are {', '.join(PROVIDERS)}")
     if (provider == "file") != (arguments.file is not None):
         raise InputError("--file PATH and --provider file go together, and with no other provider")
+    if arguments.zone is not None and arguments.file is None:
+        raise InputError("--zone goes with --file: bars of a provider come in UTC")
     configured = tuple(sorted({symbol for entry in settings.enabled for symbol in entry.symbols}))
     place = installation()
     request = steps.Request(
@@ -46,6 +48,7 @@ def ingest(arguments: argparse.Namespace) -> int:
         start=_date(arguments.start),
         end=_date(arguments.end),
         path=arguments.file,
+        zone=arguments.zone,
         actions=arguments.actions,
         asset_class=AssetClass(arguments.asset_class),
         cache=place.data / "cache",

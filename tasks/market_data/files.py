@@ -162,9 +162,9 @@ def read_symbol_changes(path: Path) -> list[SymbolChange]:
         if row["action"] != _SYMBOL_CHANGE:
             continue
         try:
-            ex_date = date.fromisoformat(row["ex_date"]).isoformat()
+            ex_date = _date(row, "ex_date").isoformat()
             changes.append(SymbolChange(ex_date, parse_symbol(row["symbol"]), parse_symbol(row["value"])))
-        except (ValueError, InputError) as error:
+        except InputError as error:
             raise DataError(f"{path} line {line}: {error}") from error
     check_changes(changes, str(path))
     return sorted(changes)
@@ -195,17 +195,28 @@ def _action_rows(path: Path) -> list[tuple[int, dict[str, str]]]:
 def _action(row: Mapping[str, str], where: str) -> CorporateAction:
     """Return one row as an action; raise DataError where it is none."""
     try:
-        symbol, ex_date = parse_symbol(row["symbol"]), date.fromisoformat(row["ex_date"])
-        pay_date = date.fromisoformat(row["pay_date"]) if row.get("pay_date") else None
-        value = float(row["value"])
-    except (ValueError, InputError) as error:
+        symbol, ex_date = parse_symbol(row["symbol"]), _date(row, "ex_date")
+        pay_date = _date(row, "pay_date") if row.get("pay_date") else None
+    except InputError as error:
         raise DataError(f"{where}: {error}") from error
+    try:
+        value = float(row["value"])
+    except ValueError:
+        raise DataError(f"{where}: value {row['value']!r} of a {row['action']} is no number: write it as 0.25 or 2") from None
     if row["action"] == "delisting":
         if not 0.0 <= value <= 1.0:
             raise DataError(f"{where}: value {value} of a delisting is the haircut on the last price, a fraction from 0 to 1")
     elif not (isfinite(value) and value > 0.0):
         raise DataError(f"{where}: value {value} of a {row['action']} must be above 0")
     return CorporateAction(symbol, ex_date.isoformat(), row["action"], value, pay_date.isoformat() if pay_date else None)
+
+
+def _date(row: Mapping[str, str], column: str) -> date:
+    """Return the date in a column; raise InputError where it is none."""
+    try:
+        return date.fromisoformat(row[column])
+    except ValueError:
+        raise InputError(f"{column} {row[column]!r} is no date: write it as 2021-03-31") from None
 
 
 def _between(rows: Rows, timeframe: Timeframe, instruments: Mapping[str, Instrument], start: date | None, end: date | None) -> Rows:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -141,7 +142,17 @@ def _read_csv(path: Path) -> pa.Table:
             convert_options=pa_csv.ConvertOptions(column_types=types, include_columns=list(COLUMNS)),
         )
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{path} is no CSV file of bars: {_first_line(error)}") from error
+        raise DataError(f"{path} is no CSV file of bars: {_in_words(_first_line(error), path)}") from error
+
+
+def _in_words(error: str, path: Path) -> str:
+    """Return an error of the CSV reader with the row and the name of the column; as it is where it is about something else."""
+    place = re.fullmatch(r"In CSV column #(\d+): Row #(\d+): CSV conversion error to \w+: invalid value '(.*)'", error)
+    if place is None:
+        return error
+    column, row, value = place.groups()
+    name = _csv_header(path)[int(column)]
+    return f"row {row}, the header being row 1: {name} {value!r} is no number: write it with a point and nothing else, as 1234.5"
 
 
 def _csv_header(path: Path) -> list[str]:

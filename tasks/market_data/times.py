@@ -149,7 +149,7 @@ def _no_zone(source: str, count: int, example: str) -> DataError:
     """Return the refusal of times of day that could mean any place."""
     return DataError(
         f"{source}: {count} times have no zone, such as {example!r}: write UTC with an offset (2020-01-02T14:30:00Z), "
-        "a plain date for daily bars, or declare the zone"
+        "a plain date for daily bars, or name their zone: --zone America/New_York with backtest, check-data and ingest"
     )
 
 

@@ -150,7 +150,9 @@ def test_filter_that_is_not_coarser_is_refused(bars: Bars, coarse: str) -> None:
 def test_back_test_with_a_filter_that_is_not_coarser_is_refused() -> None:
     """As wrong usage, before anything runs."""
     request = BacktestRequest(("multi_timeframe_trend",), {"filter_timeframe": "1d"}, ("SPY",), bars=DATA / "equity_1d.parquet")
-    with pytest.raises(InputError, match="1d bars cannot be resampled to 1d: the timeframe must be coarser than 1d"):
+    with pytest.raises(
+        InputError, match="1d bars cannot be resampled to 1d: parameter filter_timeframe must be coarser, allowed is 1w"
+    ):
         run_backtest(request)
 
 

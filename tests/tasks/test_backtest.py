@@ -7,7 +7,7 @@ import json
 import math
 import struct
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -434,3 +434,21 @@ def test_progress_of_the_event_engine_rises_to_its_end(monkeypatch: pytest.Monke
     told: list[float] = []
     run_backtest(BacktestRequest(("buy_and_hold",), bars=CRYPTO, asset_class="crypto", engine="event"), progress=told.append)
     assert told == pytest.approx([1_001 / 3_000, 2_001 / 3_000, 1.0])
+
+
+def test_a_file_in_local_times_gives_what_it_gives_in_utc(tmp_path: Path) -> None:
+    """Fifty hours of crypto, New York four hours behind UTC in June; without a file a zone means nothing and is refused."""
+    rows = [
+        (f"2018-06-{1 + n // 24:02d}T{n % 24:02d}:00:00", f"BTC-USD,{100 + n},{102 + n},{99 + n},{101 + n},1000") for n in range(50)
+    ]
+    utc, local = tmp_path / "utc.csv", tmp_path / "local.csv"
+    header = "time,symbol,open,high,low,close,volume\n"
+    utc.write_text(header + "".join(f"{time}Z,{row}\n" for time, row in rows))
+    hours = [(datetime.fromisoformat(time) - timedelta(hours=4)).isoformat() for time, _ in rows]
+    local.write_text(header + "".join(f"{time},{row}\n" for time, (_, row) in zip(hours, rows, strict=True)))
+    request = BacktestRequest(("buy_and_hold",), bars=utc, asset_class="crypto")
+    expected, found = document(request), document(request, bars=local, zone="America/New_York")
+    assert found["dataset_id"] == expected["dataset_id"]
+    assert found["ledger_sha256"] == expected["ledger_sha256"]
+    with pytest.raises(InputError, match="--zone goes with --bars"):
+        run_backtest(BacktestRequest(("buy_and_hold",), symbols=("SPY",), zone="America/New_York"))

@@ -180,3 +180,18 @@ def test_row_ids_of_another_kind_are_refused(tmp_path: Path) -> None:
     rows = [[*row, f"{n}.5"] for n, row in enumerate(daily(10, first="2018-06-04"))]
     with pytest.raises(DataError, match=r"row_id.*double"):
         check_file(write(tmp_path / "bars.csv", rows, HEADER + ",row_id"), now=NOW)
+
+
+def test_zone_says_what_times_without_an_offset_mean(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same bars in UTC and in New York's time, which is four hours behind it in June; a file without a zone is refused."""
+    stamps = [f"2018-06-04T{14 + n // 60}:{n % 60:02d}:00" for n in range(100)]
+    cells = [[symbol, *("5", "6", "4", f"{5 + n % 9 / 10}"), f"{1000 + n}"] for n, symbol in enumerate(["SPY"] * 100)]
+    utc = write(tmp_path / "utc.csv", [[f"{stamp}Z", *row] for stamp, row in zip(stamps, cells, strict=True)])
+    hours = [f"{stamp[:11]}{int(stamp[11:13]) - 4:02d}{stamp[13:]}" for stamp in stamps]
+    local = write(tmp_path / "local.csv", [[stamp, *row] for stamp, row in zip(hours, cells, strict=True)])
+    expected, checked = check_file(utc, now=NOW), check_file(local, now=NOW, zone="America/New_York")
+    assert (checked.first, checked.last, checked.records()) == (expected.first, expected.last, expected.records())
+    assert main(["check-data", str(local), "--zone", "America/New_York", "--json"]) == 0
+    capsys.readouterr()
+    assert main(["check-data", str(local)]) == 1
+    assert "--zone America/New_York" in capsys.readouterr().err

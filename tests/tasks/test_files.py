@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from datetime import date
@@ -18,7 +19,7 @@ from domain.errors import DataError, InputError
 from domain.market import AssetClass
 from domain.quality import IMPROBABLE, NO_TIME
 from domain.symbol_changes import SymbolChange
-from tasks.market_data.files import fetch, load, read_actions, read_file, unread_actions
+from tasks.market_data.files import fetch, load, read_actions, read_file, read_symbol_changes, unread_actions
 from tasks.market_data.tables import read_rows
 
 SHARED = Path(os.environ.get("PI5_SHARED", Path(__file__).parents[3] / "shared"))
@@ -117,7 +118,7 @@ def test_no_bars_between_the_dates_is_refused(tmp_path: Path) -> None:
         (HEADER.replace("volume", "close"), THREE_DAYS, "there 2 times"),
         (HEADER.replace(",", ";"), THREE_DAYS, "semicolons"),
         (HEADER, '2018-07-02,SPY,"1,234.5",12,9,11,5\n', r"1,234\.5"),
-        (HEADER, "2018-07-02,SPY,$10,12,9,11,5\n", r"Row #2.*\$10"),
+        (HEADER, "2018-07-02,SPY,$10,12,9,11,5\n", r"row 2.*\$10"),
         (HEADER, "2018-07-02,SPY,10,12,9,11\n", "Expected 7 columns, got 6"),
         (HEADER, "2018-07-02,,10,12,9,11,5\n", "symbol"),
         (HEADER, "2018-07-02,AAPL;DROP TABLE,10,12,9,11,5\n", "not valid"),
@@ -386,3 +387,22 @@ def test_shipped_actions_equal_their_source() -> None:
     assert ("AAPL", "2014-06-09", "split", 7.0) in [(a.symbol, a.ex_date, a.action, a.value) for a in actions]
     if SHARED.is_dir():
         assert actions == read_actions(SHARED / "data/corporate_actions.csv", {action.symbol for action in actions})
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("SPY,02/07/2018,split,2,", "line 2: ex_date '02/07/2018' is no date: write it as"),
+        ("SPY,2018-07-02,dividend,0.5,31.07.2018", "line 2: pay_date '31.07.2018' is no date: write it as"),
+        ('SPY,2018-07-02,dividend,"0,5",', "line 2: value '0,5' of a dividend is no number: write it as"),
+    ],
+)
+def test_field_of_an_action_that_cannot_be_read_is_named(tmp_path: Path, row: str, message: str) -> None:
+    """With what was given and how it is written."""
+    path = tmp_path / "actions.csv"
+    path.write_text(f"symbol,ex_date,action,value,pay_date\n{row}\n")
+    with pytest.raises(DataError, match=re.escape(message)):
+        read_actions(path)
+    path.write_text("symbol,ex_date,action,value\nOLD,2.7.2018,symbol_change,NEW\n")
+    with pytest.raises(DataError, match=r"line 2: ex_date '2\.7\.2018' is no date"):
+        read_symbol_changes(path)
