@@ -9,6 +9,7 @@ from zlib import crc32
 
 import numba
 import numpy as np
+from msgspec import structs
 
 from domain.market import AssetClass
 
@@ -219,25 +220,31 @@ def records(rows: Rows, count: int, cls: type[Any]) -> NDArray[Any]:
 def fixed_rows(spec: RunSpec, lengths: list[int]) -> Rows:
     """Return a ``FixedRow`` for each symbol; ``lengths`` are their numbers of bars."""
     rows, first = [], 0
-    for index, (instrument, length) in enumerate(zip(spec.instruments, lengths, strict=True)):
-        terms = spec.terms(index)
-        levied = spec.regulatory_fees and instrument.asset_class is AssetClass.EQUITY
-        rows.append(
-            (
-                *terms.sizing,
-                *terms.exits,
-                *terms.grid,
-                terms.lots_per_unit,
-                terms.volume_share,
-                *terms.margin,
-                terms.borrow_rate,
-                terms.shorting,
-                spec.bars_a_year(instrument),
-                int(levied),
-                first,
-                crc32(instrument.symbol.encode()),
-                int(spec.assignments[index].strategy.decides_on_events()),
-            )
-        )
+    alike: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+    for index, (assignment, instrument, length) in enumerate(zip(spec.assignments, spec.instruments, lengths, strict=True)):
+        borrowing, traded_as = spec.borrow_rates.get(instrument.symbol), structs.astuple(instrument)[1:]  # all but its name
+        key = (id(assignment.strategy), assignment.sizing, borrowing, traded_as)
+        if key not in alike:  # most symbols of a run are traded like another
+            alike[key] = _terms_row(spec, index)
+        decides = int(assignment.strategy.decides_on_events())
+        rows.append((*alike[key], first, crc32(instrument.symbol.encode()), decides))
         first += length
     return filled(rows, FixedRow)
+
+
+def _terms_row(spec: RunSpec, index: int) -> tuple[Any, ...]:
+    """Return what a ``FixedRow`` begins with: the terms of a symbol as numbers."""
+    terms, instrument = spec.terms(index), spec.instruments[index]
+    levied = spec.regulatory_fees and instrument.asset_class is AssetClass.EQUITY
+    return (
+        *terms.sizing,
+        *terms.exits,
+        *terms.grid,
+        terms.lots_per_unit,
+        terms.volume_share,
+        *terms.margin,
+        terms.borrow_rate,
+        terms.shorting,
+        spec.bars_a_year(instrument),
+        int(levied),
+    )

@@ -7,6 +7,8 @@ from math import isfinite, nan
 from typing import TYPE_CHECKING, Final
 from zlib import crc32
 
+from msgspec import Struct
+
 from domain.errors import InputError, nearest, repeated
 from domain.market import DAY, HOUR, AssetClass, Instrument, Timeframe
 from domain.performance import periods_a_year
@@ -58,8 +60,7 @@ class Assignment:
         return self.strategy.exits.rules()
 
 
-@dataclass(frozen=True, slots=True)
-class SymbolTerms:
+class SymbolTerms(Struct, frozen=True, gc=False):
     """What fixes the trading of one symbol beside its bars: the sizing, exits, grid, margin and borrowing that apply to it.
 
     ``borrow_rate`` is a year's, NaN where unknown; ``shorting`` a ``Shorting``; ``volume_share`` 0 for no rule.
