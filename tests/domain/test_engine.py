@@ -10,7 +10,7 @@ import msgspec
 import numba
 import pytest
 from generated import order_runs, runs
-from histories import HOURLY, MONDAY, OrderScript, fraction, history, market, quantity, run_spec, scripted, stream
+from histories import HOURLY, MONDAY, OrderScript, fraction, history, market, quantity, run_alike, run_spec, scripted, stream
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -37,7 +37,7 @@ from domain.events import (
     TradingHalted,
 )
 from domain.liquidity import flows_of
-from domain.market import HOUR, CorporateAction, Side
+from domain.market import DAY, HOUR, CorporateAction, Side
 from domain.orders import Status
 from domain.rules.fills import OrderType
 from domain.rules.limits import Limits
@@ -149,6 +149,16 @@ def test_a_partial_fill_leaves_the_rest_working() -> None:
 
 
 # Commands
+
+
+def test_entries_of_one_close_count_those_before_them_beside_what_is_held() -> None:
+    """400 AAA held for 40,000 of 100,000, then 400 BBB and 400 CCC wanted at once: 60,000 - 40,000 pay 200 CCC at 100."""
+    past = history(*(market(symbol, [100.0] * 4) for symbol in ("AAA", "BBB", "CCC")))
+    run = run_alike(scripted(past, {"AAA": "1", "BBB": ". 1", "CCC": ". 1"}, quantity(400)), past)
+    assert [(fill.symbol, fill.quantity) for fill in run.fills] == [("AAA", 400.0), ("BBB", 400.0), ("CCC", 200.0)]
+    (refusal,) = run.refusals
+    assert (refusal.symbol, refusal.breach, refusal.lots, refusal.bound) == ("CCC", "cash", 200, 20_000.0)
+    assert refusal.time == MONDAY + DAY
 
 
 def test_halt_withdraws_entries_and_refuses_new_ones_until_resume() -> None:

@@ -82,7 +82,7 @@ def test_numbers_of_another_type_are_another_question() -> None:
                 sma(prices, length)  # type: ignore[arg-type] # the point of it
 
 
-@pytest.mark.parametrize("length", [0, 1, 2, 40])
+@pytest.mark.parametrize("length", [0, 1, 2, 400])
 def test_targets_at_crosses_are_those_of_the_crosses(length: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """With numba and without, with missing values and exact ties."""
     random = np.random.default_rng(5)

@@ -75,11 +75,12 @@ def test_drawdown_stands_though_equity_makes_a_new_peak() -> None:
 
 @pytest.mark.parametrize(("bound", "equity"), [(0.03, 97_000.0), (0.1, 90_000.0), (0.2, 80_000.0), (0.4, 60_000.0)])
 def test_a_loss_of_exactly_its_bound_is_a_breach(bound: float, equity: float) -> None:
-    """Of 100,000; a cent more equity is none."""
+    """Of 100,000, at the first close of a session and at a later one; a cent more equity is none."""
     for limits in (Limits(daily_loss_limit=bound), Limits(max_drawdown=bound)):
-        met, missed = follow(limits, (1, equity)), follow(limits, (1, equity + 0.01))
-        assert met.daily_breach + met.drawdown_breach > 0
-        assert missed.daily_breach + missed.drawdown_breach == 0
+        for earlier in ((), ((1, 99_999.0),)):
+            met, missed = follow(limits, *earlier, (1, equity)), follow(limits, *earlier, (1, equity + 0.01))
+            assert met.daily_breach + met.drawdown_breach > 0
+            assert missed.daily_breach + missed.drawdown_breach == 0
 
 
 @given(
