@@ -504,8 +504,8 @@ class Engine(State):
     ) -> None:
         """Take the equity after each of some closes, which lies between ``lowest`` and ``highest``, as limits look at it."""
         _, time, session, _ = closes.closings
-        begin, end, unlimited, watched = closes.first, closes.end, not self._limited, self._watch
-        if unlimited or (watched.floor < lowest and highest <= watched.peak):  # no limit is met before the next session
+        begin, end, watched = closes.first, closes.end, self._watch
+        if watched.floor < lowest and highest <= watched.peak:  # no limit is met before the next session
             begin = end if session[end - 1] == self._session else bisect_right(session, self._session, begin, end)
         if begin == end:
             return
@@ -518,7 +518,7 @@ class Engine(State):
                 if self._watch is not watched:
                     self._report_breaches(watched, when, out)
                     watched = self._watch
-                if day == session[end - 1] and (unlimited or (watched.floor < lowest and highest <= watched.peak)):
+                if day == session[end - 1] and watched.floor < lowest and highest <= watched.peak:
                     return
             before = equity
 
@@ -534,7 +534,7 @@ class Engine(State):
         due = []
         standing, measuring, timed = self.standing, self._measuring, self._timed
         by_target_alone = not (self._decides_always or self._deferred)
-        for bar, target in zip(event.bars, targets):  # noqa: B905 - one target a bar; the check costs as much as a plan's limits
+        for bar, target in zip(event.bars, targets, strict=True):
             if by_target_alone and target != target:  # noqa: PLR0124 - NaN: what stands shall stand
                 continue
             symbol = bar.symbol

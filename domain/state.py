@@ -123,7 +123,7 @@ class State:
         self._deferred: set[str] = set()
         self._receivable: dict[str, float] = {}
         self._equity = spec.initial_cash
-        self._watch = UNWATCHED._replace(base=spec.initial_cash, peak=spec.initial_cash)
+        self._watch = UNWATCHED._replace(base=spec.initial_cash, peak=spec.initial_cash if self._limited else inf)
         self._ordinals: dict[str, int] = {}
         self._bars_held: dict[str, int] = {}
         self._session = -1

@@ -325,9 +325,8 @@ def _one_symbol(
     closings = Closings(start, closed, session, series.close)
 
     def bars_at(number: int) -> tuple[Bar, ...]:
-        return (
-            Bar(symbol, start[number], opens[number], highs[number], lows[number], closes[number], volumes[number]),
-        )  # fmt: skip
+        bar = Bar(symbol, start[number], opens[number], highs[number], lows[number], closes[number], volumes[number])
+        return (bar,)
 
     opening, closing = effects
     disturbed = sorted({*opening, *closing, len(series)})
@@ -376,8 +375,7 @@ def _several_symbols(history: History, plan: Schedule, effects: _Effects, listen
             if not (orders or effective):
                 continue
             heard = {*listener.awaits(), *(action.symbol for action in effective)}
-            after = bounds[group + 1]
-            if kinds[group + 1] == CLOSE and after == (end, 2 * end - begin) and bool(np.all(plan.bar[end : after[1]] == numbers)):
+            if kinds[group + 1] == CLOSE and np.array_equal(plan.bar[slice(*bounds[group + 1])], numbers):
                 coming = tuple(islice(closed, end - begin))  # the bars that open are those that close next
                 told = tuple(bar for bar in coming if bar.symbol in heard)
             else:

@@ -34,20 +34,14 @@ def at_crosses(first: Series, second: Series, above: float, below: float) -> Ser
 
     One compiled pass in a process that has numba loaded, as back-tests and sweeps have; the values are the same without.
     """
+    values = np.empty(len(first))
     compiled = _compiled_crosses() if "numba" in sys.modules else None
     if compiled is None:
-        return _at_crosses(first, second, above, below)
-    values = np.empty(len(first))
-    compiled(first, second, above, below, values)
-    return values
-
-
-def _at_crosses(first: Series, second: Series, above: float, below: float) -> Series:
-    values = np.empty(len(first))
-    values.fill(np.nan)
-    after, now, other, before, other_before = values[1:], first[1:], second[1:], first[:-1], second[:-1]
-    after[(now > other) & (before <= other_before)] = above
-    after[(now < other) & (before >= other_before)] = below
+        values.fill(np.nan)
+        values[crossed_above(first, second)] = above
+        values[crossed_below(first, second)] = below
+    else:
+        compiled(first, second, above, below, values)
     return values
 
 

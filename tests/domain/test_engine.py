@@ -148,9 +148,6 @@ def test_a_partial_fill_leaves_the_rest_working() -> None:
     assert (order.status, order.filled_lots, order.open_lots) == (Status.PARTIALLY_FILLED, 25, 35)
 
 
-# Commands
-
-
 def test_entries_of_one_close_count_those_before_them_beside_what_is_held() -> None:
     """400 AAA held for 40,000 of 100,000, then 400 BBB and 400 CCC wanted at once: 60,000 - 40,000 pay 200 CCC at 100."""
     past = history(*(market(symbol, [100.0] * 4) for symbol in ("AAA", "BBB", "CCC")))
@@ -159,6 +156,9 @@ def test_entries_of_one_close_count_those_before_them_beside_what_is_held() -> N
     (refusal,) = run.refusals
     assert (refusal.symbol, refusal.breach, refusal.lots, refusal.bound) == ("CCC", "cash", 200, 20_000.0)
     assert refusal.time == MONDAY + DAY
+
+
+# Commands
 
 
 def test_halt_withdraws_entries_and_refuses_new_ones_until_resume() -> None:

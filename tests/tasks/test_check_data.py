@@ -185,7 +185,7 @@ def test_row_ids_of_another_kind_are_refused(tmp_path: Path) -> None:
 def test_zone_says_what_times_without_an_offset_mean(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The same bars in UTC and in New York's time, which is four hours behind it in June; a file without a zone is refused."""
     stamps = [f"2018-06-04T{14 + n // 60}:{n % 60:02d}:00" for n in range(100)]
-    cells = [[symbol, *("5", "6", "4", f"{5 + n % 9 / 10}"), f"{1000 + n}"] for n, symbol in enumerate(["SPY"] * 100)]
+    cells = [["SPY", "5", "6", "4", f"{5 + n % 9 / 10}", f"{1000 + n}"] for n in range(100)]
     utc = write(tmp_path / "utc.csv", [[f"{stamp}Z", *row] for stamp, row in zip(stamps, cells, strict=True)])
     hours = [f"{stamp[:11]}{int(stamp[11:13]) - 4:02d}{stamp[13:]}" for stamp in stamps]
     local = write(tmp_path / "local.csv", [[stamp, *row] for stamp, row in zip(hours, cells, strict=True)])
