@@ -7,7 +7,10 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numba
-from numba.extending import register_jitable
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic, overload, register_jitable
+from numba.np.arrayobj import make_array
 
 from domain.rules.rule import RULES
 
@@ -53,3 +56,36 @@ def rules_stamp() -> str:
         numbers = {name: value for name, value in constants.items() if isinstance(value, int | float)}
         digest.update(repr((function.__qualname__, code.co_code, code.co_consts, code.co_names, numbers)).encode())
     return digest.hexdigest()
+
+
+def prefetch(array: Any, index: int) -> None:
+    """Ask for the cache line of ``array[index]`` ahead of its reading; an index outside the array does no harm."""
+    del array, index
+
+
+@intrinsic  # type: ignore[untyped-decorator]  # numba has no types
+def _prefetch(typing: Any, array: Any, index: Any) -> Any:
+    """Return the type of the compiled ``prefetch`` and what writes its instruction."""
+    del typing
+
+    def write(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        data = make_array(signature.args[0])(context, builder, values[0]).data
+        line = builder.bitcast(builder.gep(data, [values[1]]), ir.IntType(8).as_pointer())
+        number = ir.IntType(32)
+        takes = ir.FunctionType(ir.VoidType(), [line.type, number, number, number])
+        prefetches = builder.module.declare_intrinsic("llvm.prefetch", [line.type], takes)
+        builder.call(prefetches, [line, number(0), number(3), number(1)])  # a read, kept in all caches, of data
+        return context.get_dummy_value()
+
+    return types.none(array, index), write
+
+
+@overload(prefetch)  # type: ignore[untyped-decorator]
+def _compiled_prefetch(array: Any, index: Any) -> Any:
+    """Return what compiled code does for ``prefetch``."""
+    del array, index
+
+    def ask(array: Any, index: Any) -> Any:
+        return _prefetch(array, index)
+
+    return ask

@@ -22,6 +22,7 @@ from domain.kernel_rows import (
     LineRow,
     RefusalRow,
     SymbolState,
+    blank,
     filled,
     fixed_rows,
     records,
@@ -39,7 +40,7 @@ from domain.rules.sizing import SizingRule
 from domain.rules.ticks import limit_on_tick, stop_on_tick
 from domain.run import NO_LIMITS, RunSpec
 from domain.sessions import ends_session, outlives_session
-from domain.timeline import CLOSE, History, Schedule, actions_by_bar, columns_of, delistings_by_bar, joined, own_sessions, schedule
+from domain.timeline import History, Schedule, actions_by_bar, columns_of, delistings_by_bar, joined, own_sessions, schedule
 from domain.wishes import Cancel, Wish
 
 if TYPE_CHECKING:
@@ -91,13 +92,12 @@ def simulate(
     timed = plan or schedule(history)
     columns = history.columns
     instruments = spec.instruments
-    closings = int(np.count_nonzero(timed.kind == CLOSE))
-    resting = spec.has_exits or bool(script)
+    resting, measured = spec.has_exits or bool(script), spec.is_measured
     arguments: tuple[Any, ...] = (
         timed.kind,
         timed.start.view(np.uint32),  # unsigned: compiled code need not look for negative places
         timed.bar.view(np.uint32),
-        timed.symbol.view(np.uint32),
+        timed.symbol_at.view(np.uint32),
         timed.session,
         own_sessions(history, timed),
         *columns[1:],
@@ -105,7 +105,7 @@ def simulate(
         *_action_columns(history, len(timed.symbol)),
         _haircuts(history, len(timed.symbol)),
         fixed_rows(spec, [len(bars) for bars in history.bars]),
-        *_signal_columns(spec, history, timed),
+        *(_signal_columns(history, timed) if measured else (np.empty(0), np.empty(0), np.empty(0, np.int64))),
         flow_columns(spec, history),
         *fee_columns(charged=spec.regulatory_fees),
         Costs(*map(float, spec.costs)),
@@ -113,7 +113,7 @@ def simulate(
         spec.limits is not None,
         spec.margin,
         resting,
-        spec.is_measured,
+        measured,
         any(assignment.sizing.rule == SizingRule.RISK_PARITY.value for assignment in spec.assignments),
         len(instruments) == 1 and timed.alternates,
         spec.path.value,
@@ -128,9 +128,9 @@ def simulate(
     while True:
         account = room(1, AccountState)[0]
         account.cash = account.equity = float(spec.initial_cash)
-        equity, cash = np.empty(closings), np.empty(closings)
+        equity, cash = np.empty((2, timed.closings))  # as one piece of memory, which the next run gets again
         tape, orders = 4 * slots + 4, slots * len(instruments) if resting else 1
-        made = room(capacity, FillRow), room(capacity, RefusalRow), room(capacity if resting else 1, AmbiguityRow)
+        made = blank(capacity, FillRow), blank(capacity, RefusalRow), blank(capacity if resting else 1, AmbiguityRow)
         waiting = room(orders, RestingOrder), room(slots, RestingOrder), room(tape, TapeRow), room(tape, TapeRow)
         written = equity, cash, account, room(len(instruments), SymbolState), room(len(instruments), Share), *waiting, *made
         if loop(*(*arguments, *written)):
@@ -187,10 +187,8 @@ def _of_wish(
     return own + [line for child in wish.children for line in _of_wish(child, instrument, is_child=True)]
 
 
-def _signal_columns(spec: RunSpec, history: History, timed: Schedule) -> tuple[NDArray[Any], ...]:
-    """Return what sizes and limits measure: opens and closes adjusted forward, and each bar's month; nothing where none does."""
-    if not spec.is_measured:
-        return np.empty(0), np.empty(0), np.empty(0, np.int64)
+def _signal_columns(history: History, timed: Schedule) -> tuple[NDArray[Any], ...]:
+    """Return what sizes and limits measure: opens and closes adjusted forward, and each bar's month."""
     adjusted = adjust_forward(history)
     months = timed.session.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
     return *columns_of(adjusted, ("open", "close")), months

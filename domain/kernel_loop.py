@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from domain.compilation import compiled
+from domain.compilation import compiled, prefetch
 from domain.market import Side
 from domain.rules.accounting import Position, apply_fill, apply_split, delisting_price, dividend_cash, split_lots, value_of
 from domain.rules.book import (
@@ -74,6 +74,30 @@ TRAILING_STOP: Final = OrderType.TRAILING_STOP.value
 _SELL: Final = Side.SELL.value
 _BUY: Final = Side.BUY.value
 _LINES_A_BAR: Final = 64
+
+
+# Which bars a group holds; of a schedule that alternates they are known without a look
+
+
+@compiled
+def _members(start: NDArray[np.uint32], group: int, alternates: bool) -> tuple[Any, Any]:  # noqa: FBT001 - as ``loop``
+    """Return between which places the members of a group stand."""
+    if alternates:
+        return np.uint32(group), np.uint32(group + 1)
+    return start[group], start[group + 1]
+
+
+@compiled
+def _at(
+    member: NDArray[np.uint32],
+    symbol_at: NDArray[np.uint32],
+    place: int,
+    alternates: bool,  # noqa: FBT001
+) -> tuple[Any, Any]:
+    """Return the bar at a place and its symbol."""
+    if alternates:
+        return np.uint32(place // 2), np.uint32(0)
+    return member[place], symbol_at[place]
 
 
 # What holds for a symbol
@@ -324,9 +348,8 @@ def _active(states: Rows, active: NDArray[np.int64]) -> int:
     count = 0
     for s in range(len(states)):
         state = states[s]
-        if state.lots != 0 or state.pending != 0 or state.live != 0 or state.due != 0:
-            active[count] = s
-            count += 1
+        active[count] = s  # written over unless the symbol counts: a branch for each would be guessed wrong too often
+        count += (state.lots | state.pending | state.live | state.due) != 0
     return count
 
 
@@ -693,7 +716,7 @@ def loop(  # noqa: C901, PLR0911, PLR0912, PLR0915 - the order of a bar's steps,
     kind: NDArray[np.int8],
     start: NDArray[np.uint32],
     member: NDArray[np.uint32],
-    symbol_of: NDArray[np.uint32],
+    symbol_at: NDArray[np.uint32],
     session_of: NDArray[np.int64],
     day_of: NDArray[np.int64],
     open_: NDArray[np.float64],
@@ -780,15 +803,15 @@ def loop(  # noqa: C901, PLR0911, PLR0912, PLR0915 - the order of a bar's steps,
                 )  # fmt: skip
                 group = 2 * last
             continue
-        begin, end = start[group], start[group + 1]
-        if has_levies and session_of[member[begin]] != account.levied_session:
-            _update_levies(account, fee_since, fee_sec, fee_taf, fee_cap, session_of[member[begin]])
+        begin, end = _members(start, group, alone)
+        first, s = _at(member, symbol_at, begin, alone)
+        if has_levies and session_of[first] != account.levied_session:
+            _update_levies(account, fee_since, fee_sec, fee_taf, fee_cap, session_of[first])
 
         if opens_now:
             if margin:
                 for index in range(begin, end):
-                    bar = member[index]
-                    s = symbol_of[bar]
+                    bar, s = _at(member, symbol_at, index, alone)
                     state = states[s]
                     if state.lots < 0 and day_of[bar] != state.last_day:
                         days = day_of[bar] - state.last_day
@@ -798,8 +821,7 @@ def loop(  # noqa: C901, PLR0911, PLR0912, PLR0915 - the order of a bar's steps,
                     state.last_day = day_of[bar]
             if has_actions:
                 for index in range(begin, end):
-                    bar = member[index]
-                    s = symbol_of[bar]
+                    bar, s = _at(member, symbol_at, index, alone)
                     if first_action[bar] >= 0:
                         _apply_actions(
                             account, states[s], actions, first_action[bar], open_[bar], fixed[s].lots_per_unit, receivable, book,
@@ -811,19 +833,21 @@ def loop(  # noqa: C901, PLR0911, PLR0912, PLR0915 - the order of a bar's steps,
                 return False
             if scripted:
                 for index in range(begin, end):
-                    bar = member[index]
-                    s = symbol_of[bar]
+                    bar, s = _at(member, symbol_at, index, alone)
                     if outlives_session[bar] and states[s].live > 0:
                         end_session(book, s * slots, (s + 1) * slots)
                         release(book, s * slots, (s + 1) * slots)
                         _settle(account, states[s], book, s * slots, slots)
+            count = 0
+            for index in range(begin, end):
+                bar, s = _at(member, symbol_at, index, alone)
+                if states[s].pending != 0 or states[s].live != 0 or resting:
+                    due[count] = index
+                    count += 1
             for side in (_SELL, _BUY):
-                for index in range(begin, end):
-                    bar = member[index]
-                    s = symbol_of[bar]
+                for place in range(count):
+                    bar, s = _at(member, symbol_at, due[place], alone)
                     state = states[s]
-                    if state.pending == 0 and state.live == 0 and not resting:
-                        continue
                     if side == _SELL or not resting:
                         state.allowance = volume_allowance(volume[bar], fixed[s].volume_share, fixed[s].lots_per_unit)
                     if state.pending * side <= 0 and state.live == 0:
@@ -865,8 +889,7 @@ def loop(  # noqa: C901, PLR0911, PLR0912, PLR0915 - the order of a bar's steps,
                         )
             if scripted:
                 for index in range(begin, end):
-                    bar = member[index]
-                    s = symbol_of[bar]
+                    bar, s = _at(member, symbol_at, index, alone)
                     if not volume[bar] <= 0.0:
                         end_opening(book, s * slots, (s + 1) * slots)
                         release(book, s * slots, (s + 1) * slots)
@@ -877,8 +900,7 @@ def loop(  # noqa: C901, PLR0911, PLR0912, PLR0915 - the order of a bar's steps,
             if max(account.fills, account.refusals, account.ambiguous) + symbols * rows_a_symbol > capacity:
                 return False
             for index in range(begin, end):
-                bar = member[index]
-                s = symbol_of[bar]
+                bar, s = _at(member, symbol_at, index, alone)
                 state = states[s]
                 if state.live == 0 or volume[bar] <= 0.0 or (low[bar] > state.lowest and high[bar] < state.highest):
                     continue
@@ -905,8 +927,7 @@ def loop(  # noqa: C901, PLR0911, PLR0912, PLR0915 - the order of a bar's steps,
             if scripted:
                 for side in (_SELL, _BUY):
                     for index in range(begin, end):
-                        bar = member[index]
-                        s = symbol_of[bar]
+                        bar, s = _at(member, symbol_at, index, alone)
                         state = states[s]
                         if state.live == 0 or not ends_session[bar]:
                             continue
@@ -928,19 +949,21 @@ def loop(  # noqa: C901, PLR0911, PLR0912, PLR0915 - the order of a bar's steps,
             if account.fills + symbols > capacity:
                 return False
             for index in range(begin, end):
-                bar = member[index]
-                s = symbol_of[bar]
+                bar, s = _at(member, symbol_at, index, alone)
                 if haircut[bar] >= 0.0:
                     fill_row, units = fill_rows[account.fills], fixed[s].lots_per_unit
                     _delist(account, states[s], bar, close[bar], haircut[bar], units, book, s * slots, slots, fill_row)
 
         for index in range(begin, end):
-            bar = member[index]
-            state = states[symbol_of[bar]]
+            bar, s = _at(member, symbol_at, index, alone)
+            state = states[s]
             state.before, state.mark = state.mark, close[bar]
-            if state.lots != 0:
-                account.held_bars += 1
-                state.bars_held += 1
+            if not alone:
+                prefetch(close, bar + 1)  # those of other symbols stand between
+                prefetch(target, bar + 1)
+            holds = 1 if state.lots != 0 else 0
+            account.held_bars += holds
+            state.bars_held += holds
             if measured:
                 state.last_bar = bar
                 if state.trip_due != 0:
@@ -952,7 +975,7 @@ def loop(  # noqa: C901, PLR0911, PLR0912, PLR0915 - the order of a bar's steps,
         account.equity = equity
         equity_curve[account.closings], cash_curve[account.closings] = equity, account.cash
         account.closings += 1
-        session = session_of[member[begin]]
+        session = session_of[first]
         if limited:
             watched = watch(watched, limits, session, previous, equity)
         if session != account.session:
@@ -964,17 +987,18 @@ def loop(  # noqa: C901, PLR0911, PLR0912, PLR0915 - the order of a bar's steps,
             if keep < 1.0:
                 if account.refusals + 2 * symbols > capacity:
                     return False
-                _call_margin(account, states, fixed, member[begin], book, slots, refusal_rows)
+                _call_margin(account, states, fixed, first, book, slots, refusal_rows)
 
         count = 0
         for index in range(begin, end):
-            bar = member[index]
-            s = symbol_of[bar]
+            bar, s = _at(member, symbol_at, index, alone)
             if has_delistings and haircut[bar] >= 0.0:
                 continue
             month = month_of[bar] if measured else 0
             if _is_due(account, states[s], fixed[s], target[bar], month, measured, resting):
-                due[count] = bar
+                prefetch(open_, bar + 1)  # an order fills there
+                prefetch(volume, bar + 1)
+                due[count] = index
                 states[s].due = 1
                 count += 1
         barred = barred_account(watched, limits, equity, keep < 1.0)
@@ -986,14 +1010,13 @@ def loop(  # noqa: C901, PLR0911, PLR0912, PLR0915 - the order of a bar's steps,
                 if by_parity:
                     parity_weights(windows, known, symbols, covariances, compact, parity)
             for place in range(count):
-                s = symbol_of[due[place]]
+                bar, s = _at(member, symbol_at, due[place], alone)
                 m = s if measured else 0
                 _size(states[s], fixed[s], equity, rate, symbols, measured, windows[m], parity[m])
             listed = active[:0]
             for buys in (False, True):
                 for place in range(count):
-                    bar = due[place]
-                    s = symbol_of[bar]
+                    bar, s = _at(member, symbol_at, due[place], alone)
                     state, own = states[s], fixed[s]
                     if (state.wanted_lots > state.lots) != buys:
                         continue
@@ -1015,10 +1038,11 @@ def loop(  # noqa: C901, PLR0911, PLR0912, PLR0915 - the order of a bar's steps,
                     if len(listed) > 0:
                         _weigh(s, rate, states, fixed, book, slots, shares)
             for place in range(count):
-                states[symbol_of[due[place]]].due = 0
+                bar, s = _at(member, symbol_at, due[place], alone)
+                states[s].due = 0
         if scripted:
             for index in range(begin, end):
-                bar = member[index]
+                bar, s = _at(member, symbol_at, index, alone)
                 if first_line[bar] < 0 or (has_delistings and haircut[bar] >= 0.0):
                     continue
                 if account.refusals + _LINES_A_BAR > capacity:
@@ -1026,7 +1050,7 @@ def loop(  # noqa: C901, PLR0911, PLR0912, PLR0915 - the order of a bar's steps,
                 if measured:
                     _windows(signal_close, states, fixed, windows, known)
                 _place_lines(
-                    account, states, fixed, symbol_of[bar], bar, first_line[bar], lines, rate, limits, barred, book, slots,
+                    account, states, fixed, s, bar, first_line[bar], lines, rate, limits, barred, book, slots,
                     refusal_rows, active, shares, measured, windows, known, values, scratch,
                 )  # fmt: skip
                 if account.crowded != 0:

@@ -202,6 +202,11 @@ def room(count: int, cls: type[Any]) -> Rows:
     return rows
 
 
+def blank(count: int, cls: type[Any]) -> Rows:
+    """Return ``count`` records that hold anything until they are written."""
+    return room(count, cls) if INTERPRETED else np.empty(count, record_of(cls)).view(np.recarray)
+
+
 def filled(values: Iterable[Sequence[Any]], cls: type[Any]) -> Rows:
     """Return records of the given values."""
     if INTERPRETED:

@@ -73,7 +73,7 @@ class History:
         return max(int(bars.time[-1]) for bars in self.bars if len(bars))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Schedule:
     """All openings and closings of a history as groups that happen at one instant, closings before openings.
 
@@ -88,10 +88,21 @@ class Schedule:
     symbol: NDArray[np.int32]
     session: NDArray[np.int64]
 
-    @property
+    @cached_property
     def alternates(self) -> bool:
         """Whether each group is one bar that opens and then closes: one symbol whose bars do not overlap."""
         return bool(np.all(self.kind[1::2] == CLOSE)) and len(self.kind) == 2 * len(self.symbol)
+
+    @cached_property
+    def closings(self) -> int:
+        """The number of groups that close."""
+        return int(np.count_nonzero(self.kind == CLOSE))
+
+    @cached_property
+    def symbol_at(self) -> NDArray[np.int32]:
+        """The symbol of each member of the groups, as ``bar`` is its bar."""
+        members: NDArray[np.int32] = self.symbol[self.bar]
+        return members
 
     def closing_bars(self) -> NDArray[np.int32]:
         """Return the first bar of each group that closes: what the points of the equity curve are dated by."""
