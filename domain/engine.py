@@ -69,8 +69,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from collections.abc import Set as AbstractSet
 
-    from numpy.typing import NDArray
-
     from domain.commands import AnyCommand
     from domain.events import DoubtedBar, JournalEvent, MarketEvent
     from domain.market import Bar, CorporateAction
@@ -80,14 +78,15 @@ if TYPE_CHECKING:
     from domain.targets import TargetSource
     from domain.timeline import QuietCloses
 
-type Marks = NDArray[np.float64] | array[float]
-"""The equity after each of some closes: one or the other, whichever is made sooner."""
-
 type BrokerEvent = OrderAccepted | OrderRejected | OrderFilled | OrderCancelled | OrderRefused | OrderAmended
 
-_BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
-_BASE32_PAIRS = [first + second for first in _BASE32 for second in _BASE32]
-_LOW_HALF = 2**50 - 1
+_BASE32 = b"abcdefghijklmnopqrstuvwxyz234567".ljust(256)
+_LOW_16 = 2**80 - 1  # the bits of 16 characters
+_HALVES = [
+    (sum((2 ** (5 * half) - 1) << 5 * half << group for group in range(0, 256, 16 * half)), 2 ** (3 * half) - 1)
+    for half in (8, 4, 2, 1)
+]
+"""Of groups of 16, 8, 4 and 2 characters: the bits of the upper half of each, and how far they move, as a factor less one."""
 _UNASKED = Account(0.0, Exposure(0.0), 0.0, NOTHING_BARRED, Shorting.CASH_ACCOUNT.value, 0.0, 0, inf)
 """The account that a plan meets which does not look at it: one without money, that allows nothing."""
 _BUY, _SELL = Side.BUY, Side.SELL  # a member of an enumeration takes as long to look up as a call
@@ -106,13 +105,18 @@ def client_order_id(account: str, strategy: str, symbol: str, bar_time: int, ord
     label, begun = _id_of(account, strategy, symbol)
     key = begun.copy()
     key.update(f"{bar_time}\x1f{ordinal}\x1f{leg}".encode())
-    digits = int.from_bytes(key.digest()[:13]) >> 4  # the 100 bits of 20 base32 characters
-    high, low, pairs = digits >> 50, digits & _LOW_HALF, _BASE32_PAIRS  # written out: ids are much of what a decision costs
-    return (
-        f"{label}"
-        f"{pairs[high >> 40]}{pairs[high >> 30 & 1023]}{pairs[high >> 20 & 1023]}{pairs[high >> 10 & 1023]}{pairs[high & 1023]}"
-        f"{pairs[low >> 40]}{pairs[low >> 30 & 1023]}{pairs[low >> 20 & 1023]}{pairs[low >> 10 & 1023]}{pairs[low & 1023]}"
-    )
+    return label + _base32(int.from_bytes(key.digest()[:13]) >> 4)
+
+
+def _base32(number: int) -> str:
+    """Return 100 bits as 20 characters of RFC 4648, in lower case.
+
+    Each 5 bits come to a byte of their own: the upper ones of every group are moved up, the groups halved from step to step.
+    """
+    spread = number & _LOW_16 | number >> 80 << 128
+    for upper, places in _HALVES:
+        spread += (spread & upper) * places
+    return spread.to_bytes(20).translate(_BASE32).decode()
 
 
 @lru_cache(maxsize=4096)
@@ -480,22 +484,21 @@ class Engine(State):
             return self._targets.quiet_until(number)
         return number
 
-    def pass_over(self, closes: QuietCloses, out: list[JournalEvent]) -> Marks:
+    def pass_over(self, closes: QuietCloses, out: list[JournalEvent]) -> array[float]:
         """Take closes at which nothing is decided as ``close`` takes each, add breaches to ``out``, and return the equities."""
         symbol, first, end, portfolio = closes.symbol, closes.first, closes.end, self.portfolio
-        close, lots = closes.closings.close, portfolio.position(symbol).lots
+        close, lots, cash = closes.closings.close, portfolio.position(symbol).lots, portfolio.cash
         if lots:
-            values: NDArray[np.float64] = value_of(lots, close[first:end], self._lots_per_unit[symbol])  # type: ignore[arg-type, assignment]  # of every price
-            equities: Marks = portfolio.cash + values
-            marked = equities.tolist()
-            self._take_marks(closes, marked, min(marked), max(marked), out)
+            one = value_of(lots, 1.0, self._lots_per_unit[symbol])  # times a price it is the value at that price, to the bit
+            equities = array("d", [cash + one * price for price in close[first:end]])
+            self._take_marks(closes, equities, min(equities), max(equities), out)
         else:
-            equities = marked = array("d", (portfolio.cash,)) * (end - first)
-            self._take_marks(closes, marked, portfolio.cash, portfolio.cash, out)
-        self._equity = marked[-1]
+            equities = array("d", (cash,)) * (end - first)
+            self._take_marks(closes, equities, cash, cash, out)
+        self._equity = equities[-1]
         if self._collared:
-            self._before[symbol] = close.item(end - 2) if end - first > 1 else portfolio.marks.get(symbol, 0.0)
-        portfolio.marks[symbol], self.bar_time = close.item(end - 1), closes.closings.bar_time[end - 1]
+            self._before[symbol] = close[end - 2] if end - first > 1 else portfolio.marks.get(symbol, 0.0)
+        portfolio.marks[symbol], self.bar_time = close[end - 1], closes.closings.bar_time[end - 1]
         self._targets.pass_over(end - first)
         return equities
 

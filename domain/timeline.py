@@ -248,7 +248,7 @@ class Closings(NamedTuple):
     bar_time: Sequence[int]
     time: Sequence[int]
     session: Sequence[int]
-    close: NDArray[np.float64]
+    close: Sequence[float]
 
 
 class QuietCloses(Struct, frozen=True, gc=False):
@@ -333,7 +333,7 @@ def _one_symbol(
     # A memory view gives a number as Python's own, sooner than an array and without a copy.
     opened, closed, session = memoryview(plan.time[0::2]), memoryview(plan.time[1::2]), memoryview(plan.session)
     start, opens, highs, lows, closes, volumes = [memoryview(column) for column in history.columns]
-    closings = Closings(start, closed, session, series.close)
+    closings = Closings(start, closed, session, closes)
 
     def bars_at(number: int) -> tuple[Bar, ...]:
         bar = Bar(symbol, start[number], opens[number], highs[number], lows[number], closes[number], volumes[number])

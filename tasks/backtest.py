@@ -290,7 +290,7 @@ class _Record:
         """Let the engine pass over closes, and note the equity after each and the events among them."""
         out: list[JournalEvent] = []
         equities = engine.pass_over(closes, out)
-        self.equity.frombytes(equities.tobytes())
+        self.equity.extend(equities)
         self._cash.append(engine.portfolio.cash)
         self._closes.append(len(equities))
         if engine.portfolio.held:
