@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import math
@@ -434,6 +435,27 @@ def test_progress_of_the_event_engine_rises_to_its_end(monkeypatch: pytest.Monke
     told: list[float] = []
     run_backtest(BacktestRequest(("buy_and_hold",), bars=CRYPTO, asset_class="crypto", engine="event"), progress=told.append)
     assert told == pytest.approx([1_001 / 3_000, 2_001 / 3_000, 1.0])
+
+
+@pytest.mark.parametrize("collects", [True, False])
+def test_a_run_leaves_the_garbage_collector_as_it_found_it(monkeypatch: pytest.MonkeyPatch, collects: bool) -> None:  # noqa: FBT001
+    """It is off while events alone run, and as it was when a run is broken off."""
+    monkeypatch.setattr(backtest, "_BATCH", 1_000)
+    monkeypatch.setattr(timeline, "_CHUNK", 1_000)
+
+    def broken_off(_: float) -> None:
+        during.append(gc.isenabled())
+        raise KeyboardInterrupt
+
+    during: list[bool] = []
+    request = BacktestRequest(("buy_and_hold",), bars=CRYPTO, asset_class="crypto", engine="event")
+    (gc.enable if collects else gc.disable)()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run_backtest(request, progress=broken_off)
+        assert (during, gc.isenabled()) == ([False], collects)
+    finally:
+        gc.enable()
 
 
 def test_a_file_in_local_times_gives_what_it_gives_in_utc(tmp_path: Path) -> None:
