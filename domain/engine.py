@@ -865,7 +865,7 @@ class Engine(State):
             self._request(symbol, name, -self.portfolio.position(symbol).lots, _FLATTEN, time, out)
 
     def _emit(self, event: JournalEvent, out: list[JournalEvent]) -> None:
-        self._appliers[type(event)](event)
+        self._appliers[type(event)](self, event)
         out.append(event)
 
 

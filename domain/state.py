@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
@@ -75,7 +75,6 @@ class State:
 
     # CPython calls the methods of an object of more than 30 attributes by a slower way, unless they are slots.
     __slots__ = (
-        "_appliers",
         "_bars_held",
         "_cost_rate",
         "_deferred",
@@ -128,31 +127,11 @@ class State:
         self._bars_held: dict[str, int] = {}
         self._session = -1
         self._entries = 0
-        self._appliers: dict[type, Callable[..., None]] = {
-            RunStarted: self._apply_nothing,
-            RunFinished: self._apply_nothing,
-            SignalRaised: self._apply_signal,
-            OrderRequested: self._apply_request,
-            OrderAmended: self._apply_amendment,
-            OrderRefused: self._apply_refusal,
-            OrderAccepted: self._apply_acceptance,
-            OrderRejected: self._apply_rejection,
-            OrderCancelled: self._apply_cancellation,
-            OrderFilled: self._apply_fill,
-            BarAmbiguous: self._apply_nothing,
-            BorrowCharged: self._apply_borrow,
-            MarginCalled: self._apply_nothing,
-            CorporateActionApplied: self._apply_action,
-            EquityMarked: self._apply_mark,
-            LimitBreached: self._apply_nothing,
-            TradingHalted: self._apply_halt,
-            TradingResumed: self._apply_resume,
-        }
 
     def restore(self, events: Iterable[JournalEvent]) -> None:
         """Fold a journal into the state its writer had."""
         for event in events:
-            self._appliers[type(event)](event)
+            self._appliers[type(event)](self, event)
 
     def state_hash(self) -> str:
         """Return a fingerprint of everything that decides what comes next."""
@@ -354,6 +333,28 @@ class State:
             del self.orders[order.order_id]
         else:
             self.orders[order.order_id] = order
+
+    # Functions, not methods of this object: those would keep it alive in a circle, and with it all that a run has gathered.
+    _appliers: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
+        RunStarted: _apply_nothing,
+        RunFinished: _apply_nothing,
+        SignalRaised: _apply_signal,
+        OrderRequested: _apply_request,
+        OrderAmended: _apply_amendment,
+        OrderRefused: _apply_refusal,
+        OrderAccepted: _apply_acceptance,
+        OrderRejected: _apply_rejection,
+        OrderCancelled: _apply_cancellation,
+        OrderFilled: _apply_fill,
+        BarAmbiguous: _apply_nothing,
+        BorrowCharged: _apply_borrow,
+        MarginCalled: _apply_nothing,
+        CorporateActionApplied: _apply_action,
+        EquityMarked: _apply_mark,
+        LimitBreached: _apply_nothing,
+        TradingHalted: _apply_halt,
+        TradingResumed: _apply_resume,
+    }
 
 
 def receivable_key(dividend: CorporateAction) -> str:

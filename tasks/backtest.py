@@ -6,7 +6,7 @@ import gc
 from array import array
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NamedTuple
 
 import numpy as np
 
@@ -287,15 +287,6 @@ class _Record:
         self.borrow_fees = 0.0
         self.drawdown = False
         self._units = units
-        self._takers: dict[type, Callable[..., None]] = {
-            EquityMarked: self._mark,
-            OrderFilled: self._fill,
-            OrderRefused: self._refuse,
-            CorporateActionApplied: self._act,
-            BarAmbiguous: self._doubt,
-            BorrowCharged: self._lend,
-            LimitBreached: self._breach,
-        }
 
     def cash(self) -> array[float]:
         """Return the cash after each close."""
@@ -319,7 +310,7 @@ class _Record:
         for event in events:
             taker = takers.get(type(event))
             if taker is not None:
-                taker(event)
+                taker(self, event)
 
     def _mark(self, event: EquityMarked) -> None:
         self.equity.append(event.equity)
@@ -350,3 +341,13 @@ class _Record:
         if row is not None:
             self.fills.append(row)
             self.fill_lots.append(lots)
+
+    _takers: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
+        EquityMarked: _mark,
+        OrderFilled: _fill,
+        OrderRefused: _refuse,
+        CorporateActionApplied: _act,
+        BarAmbiguous: _doubt,
+        BorrowCharged: _lend,
+        LimitBreached: _breach,
+    }

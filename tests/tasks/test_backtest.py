@@ -17,13 +17,16 @@ import pytest
 from histories import HOURLY, TESTS
 
 from domain import timeline
+from domain.engine import Engine
 from domain.errors import DataError, InputError, TradingError
 from domain.market import TIMEFRAMES, Bars, Instrument
 from domain.sessions import expected_bars
+from domain.targets import ComputedTargets
 from domain.timeline import History
 from tasks import backtest, registry
 from tasks.backtest import BacktestRequest, run_backtest
 from tasks.backtest_holes import data_holes, hole_warnings
+from tasks.brokers.paper import PaperBroker
 from tasks.history import between
 from tasks.market_data.files import read_file
 
@@ -454,6 +457,22 @@ def test_a_run_leaves_the_garbage_collector_as_it_found_it(monkeypatch: pytest.M
         with pytest.raises(KeyboardInterrupt):
             run_backtest(request, progress=broken_off)
         assert (during, gc.isenabled()) == ([False], collects)
+    finally:
+        gc.enable()
+
+
+def test_a_run_of_events_is_given_up_whole_without_the_collector() -> None:
+    """Nothing of it refers to itself in a circle: arrays of a million bars are not kept until somebody looks for circles."""
+
+    def alive() -> int:
+        return sum(isinstance(one, Engine | PaperBroker | ComputedTargets) for one in gc.get_objects())
+
+    gc.collect()
+    gc.disable()
+    try:
+        before = alive()
+        run_backtest(BacktestRequest(("buy_and_hold",), bars=CRYPTO, asset_class="crypto", engine="event"))
+        assert alive() == before
     finally:
         gc.enable()
 
