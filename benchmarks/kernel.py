@@ -23,7 +23,7 @@ def measured(label: str, past: History, least: int, strategy: Strategy | None = 
     spec = made_run.spec(past, strategy)
     targets, plan = target_arrays(spec, past), schedule(past)
     fills = len(simulate(spec, past, targets, plan).fills)
-    seconds = cpu_seconds(lambda: simulate(spec, past, targets, plan), 25)
+    seconds = cpu_seconds(lambda: simulate(spec, past, targets, plan), 25)  # a run is over before a busy machine is calm again
     show(f"kernel, {label}, {fills:,} fills", past.size / seconds, "bars/CPU s", at_least=least)
 
 

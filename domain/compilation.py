@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numba
@@ -48,8 +49,8 @@ def _stamp_of(count: int) -> str:
 
 
 def rules_stamp() -> str:
-    """Return a fingerprint of every rule: its code and the module constants it reads."""
-    digest = hashlib.sha256()
+    """Return a fingerprint of what is compiled into callers: every rule with the module constants it reads, and this file."""
+    digest = hashlib.sha256(Path(__file__).read_bytes())
     for function in RULES:
         code = function.__code__
         constants = {name: function.__globals__.get(name) for name in code.co_names}
@@ -59,7 +60,10 @@ def rules_stamp() -> str:
 
 
 def prefetch(array: Any, index: int) -> None:
-    """Ask for the cache line of ``array[index]`` ahead of its reading; an index outside the array does no harm."""
+    """Ask for the cache line of ``array[index]`` ahead of its reading; an index outside does no harm.
+
+    The array has one dimension and no gaps.
+    """
     del array, index
 
 

@@ -7,7 +7,6 @@ never fills an order; a broker does, simulated or real.
 from __future__ import annotations
 
 import hashlib
-from array import array
 from bisect import bisect_right, insort
 from functools import lru_cache
 from itertools import count
@@ -80,13 +79,9 @@ if TYPE_CHECKING:
 
 type BrokerEvent = OrderAccepted | OrderRejected | OrderFilled | OrderCancelled | OrderRefused | OrderAmended
 
-_BASE32 = b"abcdefghijklmnopqrstuvwxyz234567".ljust(256)
-_LOW_16 = 2**80 - 1  # the bits of 16 characters
-_HALVES = [
-    (sum((2 ** (5 * half) - 1) << 5 * half << group for group in range(0, 256, 16 * half)), 2 ** (3 * half) - 1)
-    for half in (8, 4, 2, 1)
-]
-"""Of groups of 16, 8, 4 and 2 characters: the bits of the upper half of each, and how far they move, as a factor less one."""
+_BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
+_BASE32_PAIRS = [first + second for first in _BASE32 for second in _BASE32]
+_LOW_HALF = 2**50 - 1
 _UNASKED = Account(0.0, Exposure(0.0), 0.0, NOTHING_BARRED, Shorting.CASH_ACCOUNT.value, 0.0, 0, inf)
 """The account that a plan meets which does not look at it: one without money, that allows nothing."""
 _BUY, _SELL = Side.BUY, Side.SELL  # a member of an enumeration takes as long to look up as a call
@@ -105,18 +100,13 @@ def client_order_id(account: str, strategy: str, symbol: str, bar_time: int, ord
     label, begun = _id_of(account, strategy, symbol)
     key = begun.copy()
     key.update(f"{bar_time}\x1f{ordinal}\x1f{leg}".encode())
-    return label + _base32(int.from_bytes(key.digest()[:13]) >> 4)
-
-
-def _base32(number: int) -> str:
-    """Return 100 bits as 20 characters of RFC 4648, in lower case.
-
-    Each 5 bits come to a byte of their own: the upper ones of every group are moved up, the groups halved from step to step.
-    """
-    spread = number & _LOW_16 | number >> 80 << 128
-    for upper, places in _HALVES:
-        spread += (spread & upper) * places
-    return spread.to_bytes(20).translate(_BASE32).decode()
+    digits = int.from_bytes(key.digest()[:13]) >> 4  # the 100 bits of 20 base32 characters
+    high, low, pairs = digits >> 50, digits & _LOW_HALF, _BASE32_PAIRS  # written out: ids are much of what a decision costs
+    return (
+        f"{label}"
+        f"{pairs[high >> 40]}{pairs[high >> 30 & 1023]}{pairs[high >> 20 & 1023]}{pairs[high >> 10 & 1023]}{pairs[high & 1023]}"
+        f"{pairs[low >> 40]}{pairs[low >> 30 & 1023]}{pairs[low >> 20 & 1023]}{pairs[low >> 10 & 1023]}{pairs[low & 1023]}"
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -484,16 +474,16 @@ class Engine(State):
             return self._targets.quiet_until(number)
         return number
 
-    def pass_over(self, closes: QuietCloses, out: list[JournalEvent]) -> array[float]:
+    def pass_over(self, closes: QuietCloses, out: list[JournalEvent]) -> list[float]:
         """Take closes at which nothing is decided as ``close`` takes each, add breaches to ``out``, and return the equities."""
         symbol, first, end, portfolio = closes.symbol, closes.first, closes.end, self.portfolio
         close, lots, cash = closes.closings.close, portfolio.position(symbol).lots, portfolio.cash
         if lots:
-            one = value_of(lots, 1.0, self._lots_per_unit[symbol])  # times a price it is the value at that price, to the bit
-            equities = array("d", [cash + one * price for price in close[first:end]])
+            units = value_of(lots, 1.0, self._lots_per_unit[symbol])  # times a price they are the value at it, to the bit
+            equities = [cash + units * price for price in close[first:end]]
             self._take_marks(closes, equities, min(equities), max(equities), out)
         else:
-            equities = array("d", (cash,)) * (end - first)
+            equities = [cash] * (end - first)
             self._take_marks(closes, equities, cash, cash, out)
         self._equity = equities[-1]
         if self._collared:

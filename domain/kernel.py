@@ -62,8 +62,8 @@ class KernelResult:
 
     ``fills`` are records of ``kernel_rows.FillRow``, ``refusals`` of ``RefusalRow``, ``ambiguous`` of ``AmbiguityRow``; their
     ``bar`` is its number. One ``equity`` and ``cash`` for each group of bars that closed together, dated by
-    ``Schedule.closing_bars``. ``held_bars`` counts bars that hold at their close, ``volume_limited`` fills that volume cut short;
-    ``borrow_fees`` is the money paid for borrowed shares.
+    ``Schedule.closing_bars``; both are rows of one array. ``held_bars`` counts bars that hold at their close, ``volume_limited``
+    fills that volume cut short; ``borrow_fees`` is the money paid for borrowed shares.
     """
 
     fills: NDArray[Any]
@@ -92,12 +92,13 @@ def simulate(
     timed = plan or schedule(history)
     columns = history.columns
     instruments = spec.instruments
+    alone = len(instruments) == 1 and timed.alternates
     resting, measured = spec.has_exits or bool(script), spec.is_measured
     arguments: tuple[Any, ...] = (
         timed.kind,
         timed.start.view(np.uint32),  # unsigned: compiled code need not look for negative places
         timed.bar.view(np.uint32),
-        timed.symbol_at.view(np.uint32),
+        (timed.symbol if alone else timed.symbol_at).view(np.uint32),  # of one symbol alone nobody looks
         timed.session,
         own_sessions(history, timed),
         *columns[1:],
@@ -105,7 +106,7 @@ def simulate(
         *_action_columns(history, len(timed.symbol)),
         _haircuts(history, len(timed.symbol)),
         fixed_rows(spec, [len(bars) for bars in history.bars]),
-        *(_signal_columns(history, timed) if measured else (np.empty(0), np.empty(0), np.empty(0, np.int64))),
+        *_signal_columns(history, timed, measured=measured),
         flow_columns(spec, history),
         *fee_columns(charged=spec.regulatory_fees),
         Costs(*map(float, spec.costs)),
@@ -115,7 +116,7 @@ def simulate(
         resting,
         measured,
         any(assignment.sizing.rule == SizingRule.RISK_PARITY.value for assignment in spec.assignments),
-        len(instruments) == 1 and timed.alternates,
+        alone,
         spec.path.value,
         float(spec.touch_probability),
         int(spec.seed),
@@ -128,7 +129,7 @@ def simulate(
     while True:
         account = room(1, AccountState)[0]
         account.cash = account.equity = float(spec.initial_cash)
-        equity, cash = np.empty((2, timed.closings))  # as one piece of memory, which the next run gets again
+        equity, cash = np.empty((2, timed.closings))  # one piece: freed, it stays with the process, and the next run writes into it
         tape, orders = 4 * slots + 4, slots * len(instruments) if resting else 1
         made = blank(capacity, FillRow), blank(capacity, RefusalRow), blank(capacity if resting else 1, AmbiguityRow)
         waiting = room(orders, RestingOrder), room(slots, RestingOrder), room(tape, TapeRow), room(tape, TapeRow)
@@ -187,8 +188,10 @@ def _of_wish(
     return own + [line for child in wish.children for line in _of_wish(child, instrument, is_child=True)]
 
 
-def _signal_columns(history: History, timed: Schedule) -> tuple[NDArray[Any], ...]:
-    """Return what sizes and limits measure: opens and closes adjusted forward, and each bar's month."""
+def _signal_columns(history: History, timed: Schedule, *, measured: bool) -> tuple[NDArray[Any], ...]:
+    """Return what sizes and limits measure: opens and closes adjusted forward, and each bar's month; nothing where none does."""
+    if not measured:
+        return np.empty(0), np.empty(0), np.empty(0, np.int64)
     adjusted = adjust_forward(history)
     months = timed.session.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
     return *columns_of(adjusted, ("open", "close")), months

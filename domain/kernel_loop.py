@@ -76,13 +76,13 @@ _BUY: Final = Side.BUY.value
 _LINES_A_BAR: Final = 64
 
 
-# Which bars a group holds; of a schedule that alternates they are known without a look
+# Which bars a group holds. Of one symbol alone, whose bars open and close in turn, that is known without a look.
 
 
 @compiled
-def _members(start: NDArray[np.uint32], group: int, alternates: bool) -> tuple[Any, Any]:  # noqa: FBT001 - as ``loop``
+def _members(start: NDArray[np.uint32], group: int, alone: bool) -> tuple[Any, Any]:  # noqa: FBT001 - as ``loop``
     """Return between which places the members of a group stand."""
-    if alternates:
+    if alone:
         return np.uint32(group), np.uint32(group + 1)
     return start[group], start[group + 1]
 
@@ -92,10 +92,10 @@ def _at(
     member: NDArray[np.uint32],
     symbol_at: NDArray[np.uint32],
     place: int,
-    alternates: bool,  # noqa: FBT001
+    alone: bool,  # noqa: FBT001
 ) -> tuple[Any, Any]:
     """Return the bar at a place and its symbol."""
-    if alternates:
+    if alone:
         return np.uint32(place // 2), np.uint32(0)
     return member[place], symbol_at[place]
 
@@ -774,7 +774,8 @@ def loop(  # noqa: C901, PLR0911, PLR0912, PLR0915 - the order of a bar's steps,
     has_actions, has_impact, has_levies, scripted = len(first_action) > 1, len(liquidity) > 0, len(fee_since) > 0, len(lines) > 0
     has_delistings, rows_a_symbol = len(haircut) > 0, len(tape) + 1 if resting else 1
     receivable = np.zeros(max(len(actions), 1))  # dividends between ex-date and pay date, by account key
-    due, active = np.zeros(symbols, np.int64), np.zeros(symbols, np.int64)
+    # Places of a group: a symbol opens once in it and closes once.
+    ordered, due, active = np.zeros(symbols, np.int64), np.zeros(symbols, np.int64), np.zeros(symbols, np.int64)
     wide = symbols if measured else 1
     windows, known, values = np.zeros((wide, RETURNS)), np.zeros(wide, np.bool_), np.zeros(wide)
     covariances, compact, parity = np.zeros((wide, wide)), np.zeros(wide), np.zeros(wide)
@@ -804,7 +805,7 @@ def loop(  # noqa: C901, PLR0911, PLR0912, PLR0915 - the order of a bar's steps,
                 group = 2 * last
             continue
         begin, end = _members(start, group, alone)
-        first, s = _at(member, symbol_at, begin, alone)
+        first, _ = _at(member, symbol_at, begin, alone)
         if has_levies and session_of[first] != account.levied_session:
             _update_levies(account, fee_since, fee_sec, fee_taf, fee_cap, session_of[first])
 
@@ -840,13 +841,13 @@ def loop(  # noqa: C901, PLR0911, PLR0912, PLR0915 - the order of a bar's steps,
                         _settle(account, states[s], book, s * slots, slots)
             count = 0
             for index in range(begin, end):
-                bar, s = _at(member, symbol_at, index, alone)
-                if states[s].pending != 0 or states[s].live != 0 or resting:
-                    due[count] = index
+                _, s = _at(member, symbol_at, index, alone)
+                if states[s].pending != 0 or resting:
+                    ordered[count] = index
                     count += 1
             for side in (_SELL, _BUY):
                 for place in range(count):
-                    bar, s = _at(member, symbol_at, due[place], alone)
+                    bar, s = _at(member, symbol_at, ordered[place], alone)
                     state = states[s]
                     if side == _SELL or not resting:
                         state.allowance = volume_allowance(volume[bar], fixed[s].volume_share, fixed[s].lots_per_unit)
@@ -961,7 +962,7 @@ def loop(  # noqa: C901, PLR0911, PLR0912, PLR0915 - the order of a bar's steps,
             if not alone:
                 prefetch(close, bar + 1)  # those of other symbols stand between
                 prefetch(target, bar + 1)
-            holds = 1 if state.lots != 0 else 0
+            holds = 1 if state.lots != 0 else 0  # added without a branch, as in ``_active``
             account.held_bars += holds
             state.bars_held += holds
             if measured:
@@ -1010,7 +1011,7 @@ def loop(  # noqa: C901, PLR0911, PLR0912, PLR0915 - the order of a bar's steps,
                 if by_parity:
                     parity_weights(windows, known, symbols, covariances, compact, parity)
             for place in range(count):
-                bar, s = _at(member, symbol_at, due[place], alone)
+                _, s = _at(member, symbol_at, due[place], alone)
                 m = s if measured else 0
                 _size(states[s], fixed[s], equity, rate, symbols, measured, windows[m], parity[m])
             listed = active[:0]
@@ -1038,7 +1039,7 @@ def loop(  # noqa: C901, PLR0911, PLR0912, PLR0915 - the order of a bar's steps,
                     if len(listed) > 0:
                         _weigh(s, rate, states, fixed, book, slots, shares)
             for place in range(count):
-                bar, s = _at(member, symbol_at, due[place], alone)
+                _, s = _at(member, symbol_at, due[place], alone)
                 states[s].due = 0
         if scripted:
             for index in range(begin, end):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import gc
+import threading
 from array import array
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NamedTuple
 
@@ -31,7 +32,7 @@ from tasks.backtest_document import document_of, equity_rows, fill_rows, trade_r
 from tasks.backtest_input import MOST_BARS, assemble
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from domain.engine import Engine
@@ -217,7 +218,7 @@ def run_events(spec: RunSpec, history: History, progress: Callable[[float], None
     record = _Record({instrument.symbol: instrument.lots_per_unit for instrument in spec.instruments})
     step, held, symbols = broker.step, engine.portfolio.held, len(spec.instruments)
     plan, closed, due = schedule(history), 0, _BATCH
-    with nullcontext() if eventful else _collector_paused():
+    with nullcontext() if eventful else _CollectorPaused():
         for event in market_events(history, None if spec.margin else engine, plan):
             if isinstance(event, QuietCloses):
                 record.pass_over(event, engine)
@@ -252,16 +253,28 @@ def run_events(spec: RunSpec, history: History, progress: Callable[[float], None
     )
 
 
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Look for no cycles meanwhile: events make none, and the search through all that a run keeps takes a twentieth of it."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
+class _CollectorPaused:
+    """No cycles are looked for in this process meanwhile: events make none, and the search takes a twentieth of a run.
+
+    A strategy that is asked bar by bar may make some. Of runs in several threads the last one turns the collector on again.
+    """
+
+    _lock: ClassVar = threading.Lock()
+    _running = 0
+    _was_on = True
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if _CollectorPaused._running == 0:
+                _CollectorPaused._was_on = gc.isenabled()
+                gc.disable()
+            _CollectorPaused._running += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            _CollectorPaused._running -= 1
+            if _CollectorPaused._running == 0 and _CollectorPaused._was_on:
+                gc.enable()
 
 
 def _curve(history: History, plan: Schedule, equity: Iterable[float], cash: Iterable[float]) -> tuple[EquityCurve, array[int]]:
@@ -296,7 +309,7 @@ class _Record:
         """Let the engine pass over closes, and note the equity after each and the events among them."""
         out: list[JournalEvent] = []
         equities = engine.pass_over(closes, out)
-        self.equity.extend(equities)
+        self.equity.fromlist(equities)
         self._cash.append(engine.portfolio.cash)
         self._closes.append(len(equities))
         if engine.portfolio.held:

@@ -1,5 +1,7 @@
 """The compiled loop on disk belongs to the rules it was compiled from."""
 
+from pathlib import Path
+
 import numba
 import pytest
 
@@ -19,6 +21,14 @@ def test_a_changed_rule_body_changes_the_stamp(monkeypatch: pytest.MonkeyPatch) 
     before = compilation.rules_stamp()
     changed = [*compilation.RULES[:-1], accounting.value_of]
     monkeypatch.setattr(compilation, "RULES", changed)
+    assert compilation.rules_stamp() != before
+
+
+def test_what_compiled_code_gets_beside_the_rules_is_in_the_stamp(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Numba looks at the file of the caller alone."""
+    before, changed = compilation.rules_stamp(), tmp_path / "compilation.py"
+    changed.write_bytes(Path(compilation.__file__).read_bytes() + b"# locality 2\n")
+    monkeypatch.setattr(compilation, "__file__", str(changed))
     assert compilation.rules_stamp() != before
 
 

@@ -14,17 +14,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from histories import HOURLY, TESTS
+from histories import HOURLY, TESTS, OrderScript, Scripted, history, market, run_spec
 
 from domain import timeline
 from domain.engine import Engine
 from domain.errors import DataError, InputError, TradingError
 from domain.market import TIMEFRAMES, Bars, Instrument
+from domain.rules.sizing import Sizing, SizingRule
 from domain.sessions import expected_bars
 from domain.targets import ComputedTargets
 from domain.timeline import History
 from tasks import backtest, registry
-from tasks.backtest import BacktestRequest, run_backtest
+from tasks.backtest import BacktestRequest, run_backtest, run_events
 from tasks.backtest_holes import data_holes, hole_warnings
 from tasks.brokers.paper import PaperBroker
 from tasks.history import between
@@ -32,6 +33,8 @@ from tasks.market_data.files import read_file
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from domain.strategy import Strategy
 
 BARS = TESTS / "data/equity_1d.parquet"
 CONSENSUS = TESTS / "data/consensus_1d.parquet"
@@ -441,24 +444,41 @@ def test_progress_of_the_event_engine_rises_to_its_end(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("collects", [True, False])
-def test_a_run_leaves_the_garbage_collector_as_it_found_it(monkeypatch: pytest.MonkeyPatch, collects: bool) -> None:  # noqa: FBT001
-    """It is off while events alone run, and as it was when a run is broken off."""
-    monkeypatch.setattr(backtest, "_BATCH", 1_000)
-    monkeypatch.setattr(timeline, "_CHUNK", 1_000)
+@pytest.mark.parametrize(("strategy", "paused"), [(Scripted("1"), True), (OrderScript({}), False)])
+def test_a_run_leaves_the_garbage_collector_as_it_found_it(
+    monkeypatch: pytest.MonkeyPatch,
+    strategy: Strategy,
+    paused: bool,  # noqa: FBT001 - a parameter of the test
+    collects: bool,  # noqa: FBT001
+) -> None:
+    """It is off while events alone run, not while a strategy is asked bar by bar, and as it was when a run is broken off."""
+    monkeypatch.setattr(backtest, "_BATCH", 1)
+    during: list[bool] = []
 
     def broken_off(_: float) -> None:
         during.append(gc.isenabled())
         raise KeyboardInterrupt
 
-    during: list[bool] = []
-    request = BacktestRequest(("buy_and_hold",), bars=CRYPTO, asset_class="crypto", engine="event")
+    past = history(market("AAA", [10.0, 11.0, 12.0]))
+    spec = run_spec(past, {"AAA": strategy}, Sizing(SizingRule.FIXED_FRACTION.value, 0.5))
     (gc.enable if collects else gc.disable)()
     try:
         with pytest.raises(KeyboardInterrupt):
-            run_backtest(request, progress=broken_off)
-        assert (during, gc.isenabled()) == ([False], collects)
+            run_events(spec, past, broken_off)
+        assert (during, gc.isenabled()) == ([collects and not paused], collects)
     finally:
         gc.enable()
+
+
+def test_the_last_of_two_runs_turns_the_collector_on_again() -> None:
+    """The second begins while the first has it off, and ends after it."""
+    first, second = backtest._CollectorPaused(), backtest._CollectorPaused()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__()
+    assert not gc.isenabled()
+    second.__exit__()
+    assert gc.isenabled()
 
 
 def test_a_run_of_events_is_given_up_whole_without_the_collector() -> None:
