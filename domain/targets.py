@@ -74,6 +74,7 @@ class ComputedTargets:
         if not self._changes:
             pairs = zip(spec.assignments, arrays, strict=True)
             self._next = {assignment.symbol: iter(targets.tolist()) for assignment, targets in pairs}
+        self._next_of_all = zip(*self._next.values(), strict=True)
 
     def on_open(self, event: BarsOpened) -> None:
         """Do nothing: the splits are in the computed targets."""
@@ -85,7 +86,7 @@ class ComputedTargets:
             self._passed += 1
             return (target,) if target == target else ()  # noqa: PLR0124 - not NaN
         if len(event.bars) == len(self._next):  # both in code-point order
-            return list(map(next, self._next.values()))
+            return next(self._next_of_all)
         return [next(self._next[bar.symbol]) for bar in event.bars]
 
     def observe(self, event: BarsClosed) -> None:

@@ -386,9 +386,12 @@ def _several_symbols(history: History, plan: Schedule, effects: _Effects, listen
             if not (orders or effective):
                 continue
             heard = {*listener.awaits(), *(action.symbol for action in effective)}
-            if kinds[group + 1] == CLOSE and np.array_equal(plan.bar[slice(*bounds[group + 1])], numbers):
+            if kinds[group + 1] == CLOSE and plan.bar[slice(*bounds[group + 1])].tobytes() == numbers.tobytes():
                 coming = tuple(islice(closed, end - begin))  # the bars that open are those that close next
-                told = tuple(bar for bar in coming if bar.symbol in heard)
+                if len(coming) == len(symbols):
+                    told = tuple([coming[place] for place in sorted([place_of[symbol] for symbol in heard])])
+                else:
+                    told = tuple(bar for bar in coming if bar.symbol in heard)
             else:
                 waits = np.zeros(len(symbols), np.bool_)
                 waits[[place_of[symbol] for symbol in heard]] = True

@@ -54,7 +54,7 @@ def walk(spec: RunSpec, past: History, *, together: bool) -> Told:
             breaches: list[JournalEvent] = []
             equities, closings = engine.pass_over(event, breaches), event.closings
             bars = slice(event.first, event.end)
-            told.marks += zip(closings.bar_time[bars], closings.session[bars], equities.tolist(), strict=True)
+            told.marks += zip(closings.bar_time[bars], closings.session[bars], equities, strict=True)
             told.events += breaches
             told.passed += len(equities)
         else:
