@@ -32,20 +32,50 @@ def examine(
     An instrument not given is an equity. ``now`` is UTC microseconds, None where no future is known; declared splits among
     ``actions`` are no errors. Rows are numbered as in their source; those refused before, for their symbol, are quarantined.
     """
+    all_series, findings = _found(rows, timeframe, instruments, now, actions)
+    divided = partition(all_series, findings)
+    quarantined = list(divided.quarantined)
+    if rows.place is not None:
+        quarantined = [row._replace(row=rows.arrived(row.row)) for row in quarantined]
+    if rows.refused:
+        quarantined = sorted([*quarantined, *rows.refused], key=lambda row: row.row)
+    return divided._replace(quarantined=tuple(quarantined)), _as_numbered(findings, rows)
+
+
+def found_in(
+    rows: Rows,
+    timeframe: Timeframe,
+    instruments: Mapping[str, Instrument],
+    now: int | None = None,
+    actions: Sequence[CorporateAction] = (),
+) -> list[Finding]:
+    """Return every finding as ``examine`` does, where nobody wants the rows divided."""
+    return _as_numbered(_found(rows, timeframe, instruments, now, actions)[1], rows)
+
+
+def _found(
+    rows: Rows,
+    timeframe: Timeframe,
+    instruments: Mapping[str, Instrument],
+    now: int | None,
+    actions: Sequence[CorporateAction],
+) -> tuple[list[Series], list[Finding]]:
+    """Return the rows of each symbol, and what all checks find in them by the index of the row."""
     all_series = series_of(rows, timeframe, instruments, now, actions)
     findings = [finding for series in all_series for finding in _examine_series(series)]
     findings = without_market_wide(all_series, findings)
     findings.sort(key=lambda finding: finding.row)
-    divided = partition(all_series, findings)
-    quarantined = list(divided.quarantined)
+    return all_series, findings
+
+
+def _as_numbered(findings: list[Finding], rows: Rows) -> list[Finding]:
+    """Return findings by the row of the source, with those of rows that were refused before."""
     if rows.place is not None:
         findings = [finding._replace(row=rows.arrived(finding.row)) for finding in findings]
-        quarantined = [row._replace(row=rows.arrived(row.row)) for row in quarantined]
     if rows.refused:
         findings += [Finding(row.row, row.time, row.symbol, BAD_SYMBOL, row.detail) for row in rows.refused]
         findings.sort(key=lambda finding: finding.row)
-        quarantined = sorted([*quarantined, *rows.refused], key=lambda row: row.row)
-    return divided._replace(quarantined=tuple(quarantined)), findings
+    return findings
 
 
 def _examine_series(series: Series) -> list[Finding]:

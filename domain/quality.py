@@ -218,13 +218,13 @@ def apply(checks: Sequence[Check], series: Series) -> list[Finding]:
     """Return what the checks find in one symbol's rows, check after check; no rows need no check."""
     if len(series) == 0:
         return []
-    symbol, time = series.instrument.symbol, series.time
-    return [
-        Finding(int(series.row[at]), int(time[at]), symbol, mark.kind, mark.detail(int(at)))
-        for check in checks
-        for mark in check(series)
-        for at in np.flatnonzero(mark.rows)
-    ]
+    symbol, findings = series.instrument.symbol, []
+    for check in checks:
+        for mark in check(series):
+            marked = np.flatnonzero(mark.rows)
+            places = zip(series.row[marked].tolist(), series.time[marked].tolist(), marked.tolist(), strict=True)
+            findings += [Finding(row, time, symbol, mark.kind, mark.detail(at)) for row, time, at in places]
+    return findings
 
 
 def without(series: Series, findings: Sequence[Finding]) -> Series:
@@ -245,17 +245,18 @@ def partition(all_series: Sequence[Series], findings: Sequence[Finding]) -> Part
     rows = all_series[0].rows if all_series else None
     repeated = [row for row, found in reasons.items() if all(finding.kind == REPEATED for finding in found)]
     unbelieved = sorted(reasons.keys() - set(repeated))
-    quarantined = tuple(_quarantine(rows, row, reasons[row]) for row in unbelieved if rows is not None)
-    return Partition(tuple(bars for bars in good if len(bars)), quarantined, len(repeated))
+    quarantined = [] if rows is None else _quarantine(rows, unbelieved, reasons)
+    return Partition(tuple(bars for bars in good if len(bars)), tuple(quarantined), len(repeated))
 
 
-def _quarantine(rows: Rows, row: int, found: Sequence[Finding]) -> Quarantined:
-    """Return one row with its reasons."""
-    prices = [float(column[row]) for column in (rows.open, rows.high, rows.low, rows.close)]
-    kinds = tuple(dict.fromkeys(finding.kind for finding in found))
-    detail = "; ".join(finding.detail for finding in found)
-    open_, high, low, close = prices
-    return Quarantined(row, found[0].symbol, found[0].time, open_, high, low, close, float(rows.volume[row]), kinds, detail)
+def _quarantine(rows: Rows, unbelieved: Sequence[int], reasons: Mapping[int, Sequence[Finding]]) -> Iterator[Quarantined]:
+    """Yield rows with their reasons."""
+    columns = [column[unbelieved].tolist() for column in (rows.open, rows.high, rows.low, rows.close, rows.volume)]
+    for row, open_, high, low, close, volume in zip(unbelieved, *columns, strict=True):
+        found = reasons[row]
+        kinds = tuple(dict.fromkeys([finding.kind for finding in found]))
+        detail = "; ".join([finding.detail for finding in found])
+        yield Quarantined(row, found[0].symbol, found[0].time, open_, high, low, close, volume, kinds, detail)
 
 
 def iso(time: int) -> str:

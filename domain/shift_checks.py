@@ -83,7 +83,10 @@ def _span(days: NDArray[np.int64], day: int) -> slice:
 
 def _hours_moved(time: NDArray[np.int64], expected: NDArray[np.int64]) -> int:
     """Return by how many hours a day was moved, 0 where no move explains it."""
-    covered = {hours: float(np.isin(expected + hours * HOUR, time).mean()) for hours in range(-_MOST_HOURS, _MOST_HOURS + 1)}
+    known, moves = np.sort(time), np.arange(-_MOST_HOURS, _MOST_HOURS + 1)
+    moved = expected + HOUR * moves[:, None]
+    after = known[np.minimum(np.searchsorted(known, moved), len(known) - 1)]  # the first known time not before each
+    covered = dict(zip(moves.tolist(), (after == moved).mean(axis=1).tolist(), strict=True))
     best = max(covered, key=lambda hours: (covered[hours], -abs(hours)))
     return best if covered[best] >= _COVERED else 0
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from domain.examination import examine
+from domain.examination import found_in
 from domain.market import DAY, AssetClass, Instrument, Timeframe
 from domain.quality import NO_TIME, iso
 from tasks.market_data.files import infer_timeframe, read_actions
@@ -83,7 +83,7 @@ def check_file(
     calendars = {symbol: calendar or likely_calendar(rows.time[rows.code == code]) for code, symbol in enumerate(rows.symbols)}
     instruments = {symbol: Instrument.of(symbol, CLASS_OF[known]) for symbol, known in calendars.items()}
     present = time.time_ns() // 1000 if now is None else now
-    _, findings = examine(rows, timeframe, instruments, present, declared)
+    findings = found_in(rows, timeframe, instruments, present, declared)
     times = rows.time[(rows.time != NO_TIME) & (rows.time <= present)]
     first, last = (int(times.min()), int(times.max())) if len(times) else (None, None)
     return CheckedFile(

@@ -6,7 +6,9 @@ from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from deployments.output import print_json, print_pairs, print_table, say
+import msgspec
+
+from deployments.output import print_pairs, print_table, say
 from domain.quality import FLAGGED, REPEATED, iso
 from tasks.check_data import check_file
 
@@ -27,7 +29,7 @@ def check_data(arguments: argparse.Namespace) -> int:
     now = None if arguments.now is None else (arguments.now - _EPOCH) // timedelta(microseconds=1)
     checked = check_file(arguments.path, arguments.actions, arguments.calendar, now, arguments.zone)
     if arguments.json:
-        print_json(checked.records())
+        say(msgspec.json.format(msgspec.json.encode(checked.records()), indent=2).decode())  # a file can have a million findings
     else:
         _print(checked, str(arguments.path), given=arguments.calendar is not None)
     return 0
