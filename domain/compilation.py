@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numba
-from llvmlite import ir
-from numba.core import types
+from numba.core import cgutils, types
 from numba.extending import intrinsic, overload, register_jitable
 from numba.np.arrayobj import make_array
 
@@ -49,9 +47,9 @@ def _stamp_of(count: int) -> str:
 
 
 def rules_stamp() -> str:
-    """Return a fingerprint of what is compiled into callers: every rule with the module constants it reads, and this file."""
-    digest = hashlib.sha256(Path(__file__).read_bytes())
-    for function in RULES:
+    """Return a fingerprint of what is compiled into callers: every rule and ``prefetch``, with the module constants they read."""
+    digest = hashlib.sha256()
+    for function in (*RULES, _write_prefetch):
         code = function.__code__
         constants = {name: function.__globals__.get(name) for name in code.co_names}
         numbers = {name: value for name, value in constants.items() if isinstance(value, int | float)}
@@ -67,21 +65,21 @@ def prefetch(array: Any, index: int) -> None:
     del array, index
 
 
+def _write_prefetch(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+    """Write the instruction of ``prefetch`` into the code of its caller."""
+    data = make_array(signature.args[0])(context, builder, values[0]).data
+    line = builder.bitcast(builder.gep(data, [values[1]]), cgutils.voidptr_t)
+    takes = cgutils.ir.FunctionType(cgutils.ir.VoidType(), [cgutils.voidptr_t, *[cgutils.int32_t] * 3])
+    asks = builder.module.declare_intrinsic("llvm.prefetch", [cgutils.voidptr_t], takes)
+    builder.call(asks, [line, *map(cgutils.int32_t, (0, 3, 1))])  # a read, kept in all caches, of data
+    return context.get_dummy_value()
+
+
 @intrinsic  # type: ignore[untyped-decorator]  # numba has no types
 def _prefetch(typing: Any, array: Any, index: Any) -> Any:
     """Return the type of the compiled ``prefetch`` and what writes its instruction."""
     del typing
-
-    def write(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        data = make_array(signature.args[0])(context, builder, values[0]).data
-        line = builder.bitcast(builder.gep(data, [values[1]]), ir.IntType(8).as_pointer())
-        number = ir.IntType(32)
-        takes = ir.FunctionType(ir.VoidType(), [line.type, number, number, number])
-        prefetches = builder.module.declare_intrinsic("llvm.prefetch", [line.type], takes)
-        builder.call(prefetches, [line, number(0), number(3), number(1)])  # a read, kept in all caches, of data
-        return context.get_dummy_value()
-
-    return types.none(array, index), write
+    return types.none(array, index), _write_prefetch
 
 
 @overload(prefetch)  # type: ignore[untyped-decorator]
