@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any, Final
 
 import numba
@@ -11,6 +13,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic, overload, register_jitable
 from numba.np.arrayobj import make_array
 
+from domain import rules
 from domain.rules.rule import RULES
 
 if TYPE_CHECKING:
@@ -19,41 +22,45 @@ if TYPE_CHECKING:
 COMPILED: Final[list[Any]] = []
 """Every function that is compiled and kept on disk."""
 
-_KNOWN: Final[list[Callable[..., Any]]] = []  # the rules that the compiler knows
+for _module in iter_modules(rules.__path__, f"{rules.__name__}."):
+    import_module(_module.name)  # all of them, in whatever order a command imports the rest
+for _rule in RULES:
+    register_jitable(no_cfunc_wrapper=True)(_rule)
 
 
 def compiled[F: Callable[..., Any]](function: F) -> F:
     """Compile ``function`` when it is called first, and keep the code on disk as long as the rules stay as they are.
 
-    One whose name begins with an underscore is called by compiled code alone. Every rule it calls has to be defined before it.
+    One whose name begins with an underscore is called by compiled code alone.
     """
-    for rule in RULES[len(_KNOWN) :]:
-        register_jitable(no_cfunc_wrapper=True)(rule)
-        _KNOWN.append(rule)
     inside = function.__name__.startswith("_")
     made = numba.njit(cache=True, error_model="numpy", no_cpython_wrapper=inside, no_cfunc_wrapper=True)(function)
     if not numba.config.DISABLE_JIT:  # numba itself looks at the time stamp of this function's file alone
         index = made._cache._cache_file  # noqa: SLF001 - numba has no public way; a test holds it
-        index._source_stamp = (index._source_stamp, _stamp_of(len(RULES)))  # noqa: SLF001
+        index._source_stamp = (index._source_stamp, _stamp())  # noqa: SLF001
     COMPILED.append(made)
     return made  # type: ignore[no-any-return]  # numba has no types
 
 
 @cache
-def _stamp_of(count: int) -> str:
-    """Return the stamp of the first ``count`` rules, which are all."""
-    del count
+def _stamp() -> str:
+    """Return the stamp of the rules as they were loaded."""
     return rules_stamp()
 
 
 def rules_stamp() -> str:
-    """Return a fingerprint of what is compiled into callers: every rule and ``prefetch``, with the module constants they read."""
+    """Return a fingerprint of what is compiled into callers: every rule and ``prefetch``, with the module constants they read.
+
+    It is the same in every process, so that commands that import modules in another order share what is on disk.
+    """
     digest = hashlib.sha256()
-    for function in (*RULES, _write_prefetch):
+    for function in sorted((*RULES, _write_prefetch), key=lambda one: (one.__module__, one.__qualname__)):
         code = function.__code__
         constants = {name: function.__globals__.get(name) for name in code.co_names}
         numbers = {name: value for name, value in constants.items() if isinstance(value, int | float)}
-        digest.update(repr((function.__qualname__, code.co_code, code.co_consts, code.co_names, numbers)).encode())
+        digest.update(
+            repr((function.__module__, function.__qualname__, code.co_code, code.co_consts, code.co_names, numbers)).encode()
+        )
     return digest.hexdigest()
 
 

@@ -1,10 +1,16 @@
 """The compiled loop on disk belongs to the rules it was compiled from."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numba
 import pytest
 
 from domain import compilation, kernel_loop
 from domain.rules import accounting
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_a_changed_rule_constant_changes_the_stamp(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,6 +33,23 @@ def test_what_compiled_code_gets_beside_the_rules_is_in_the_stamp(monkeypatch: p
     before = compilation.rules_stamp()
     monkeypatch.setattr(compilation, "_write_prefetch", accounting.value_of)
     assert compilation.rules_stamp() != before
+
+
+@pytest.mark.parametrize(
+    "first", ["domain.kernel_loop", "domain.sweep_loop", "tasks.backtest", "domain.rules.sizing, domain.engine"]
+)
+def test_the_stamp_does_not_depend_on_what_is_imported_first(first: str) -> None:
+    """Else a back-test of the command line and one of a flow would compile in turns, each giving up what the other had."""
+    script = f"import {first}; from domain.compilation import rules_stamp; print(rules_stamp())"
+    told = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60).stdout
+    assert told.strip() == compilation.rules_stamp()
+
+
+def test_every_rule_is_known_whatever_asks_for_compilation() -> None:
+    """A module of rules that only one of the passes imports belongs to the stamp of all."""
+    script = "import domain.sweep_loop; from domain.rules.rule import RULES; print(len(RULES))"
+    told = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60).stdout
+    assert int(told) == len(compilation.RULES)
 
 
 @pytest.mark.skipif(numba.config.DISABLE_JIT, reason="nothing is compiled with NUMBA_DISABLE_JIT")
