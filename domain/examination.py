@@ -32,7 +32,8 @@ def examine(
     An instrument not given is an equity. ``now`` is UTC microseconds, None where no future is known; declared splits among
     ``actions`` are no errors. Rows are numbered as in their source; those refused before, for their symbol, are quarantined.
     """
-    all_series, findings = _found(rows, timeframe, instruments, now, actions)
+    all_series = series_of(rows, timeframe, instruments, now, actions)
+    findings = _found(all_series)
     divided = partition(all_series, findings)
     quarantined = list(divided.quarantined)
     if rows.place is not None:
@@ -50,22 +51,15 @@ def found_in(
     actions: Sequence[CorporateAction] = (),
 ) -> list[Finding]:
     """Return every finding as ``examine`` does, where nobody wants the rows divided."""
-    return _as_numbered(_found(rows, timeframe, instruments, now, actions)[1], rows)
+    return _as_numbered(_found(series_of(rows, timeframe, instruments, now, actions)), rows)
 
 
-def _found(
-    rows: Rows,
-    timeframe: Timeframe,
-    instruments: Mapping[str, Instrument],
-    now: int | None,
-    actions: Sequence[CorporateAction],
-) -> tuple[list[Series], list[Finding]]:
-    """Return the rows of each symbol, and what all checks find in them by the index of the row."""
-    all_series = series_of(rows, timeframe, instruments, now, actions)
+def _found(all_series: list[Series]) -> list[Finding]:
+    """Return what all checks find, in the order of the rows' indices."""
     findings = [finding for series in all_series for finding in _examine_series(series)]
     findings = without_market_wide(all_series, findings)
     findings.sort(key=lambda finding: finding.row)
-    return all_series, findings
+    return findings
 
 
 def _as_numbered(findings: list[Finding], rows: Rows) -> list[Finding]:

@@ -388,14 +388,14 @@ def _several_symbols(history: History, plan: Schedule, effects: _Effects, listen
             heard = {*listener.awaits(), *(action.symbol for action in effective)}
             if kinds[group + 1] == CLOSE and plan.bar[slice(*bounds[group + 1])].tobytes() == numbers.tobytes():
                 coming = tuple(islice(closed, end - begin))  # the bars that open are those that close next
-                if len(coming) == len(symbols):
+                if len(coming) == len(symbols):  # most instants: a look at each bar would be a tenth of a run
                     told = tuple([coming[place] for place in sorted([place_of[symbol] for symbol in heard])])
                 else:
                     told = tuple(bar for bar in coming if bar.symbol in heard)
             else:
                 waits = np.zeros(len(symbols), np.bool_)
                 waits[[place_of[symbol] for symbol in heard]] = True
-                told = tuple(bars(numbers[waits[plan.symbol[numbers]]]))
+                told = tuple(bars(numbers[waits[plan.symbol_at[begin:end]]]))
             if told:
                 yield BarsOpened(time, told, effective, session)
 

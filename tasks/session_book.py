@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from domain.engine import Engine
 from domain.errors import DataError, InvariantViolated
 from domain.events import BarsClosed, CorporateActionApplied, EquityMarked, OrderFilled, RunFinished, RunStarted
@@ -126,7 +124,7 @@ class Book:
         engine.restore(events)
         finished = any(isinstance(event, RunFinished) for event in events)
         feed, closes = self._remaining(engine, check)
-        total = int(np.count_nonzero(schedule(self._history).kind == CLOSE))
+        total = schedule(self._history).closings
         begun = tuple(events) if is_new else ()
         return Restored(engine, self._broker(), feed, self.cursor, finished, closes, total, begun)
 

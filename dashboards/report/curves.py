@@ -88,10 +88,10 @@ def _bars_at_closes(plan: Schedule, symbols: int) -> list[NDArray[np.int64]]:
     closes = plan.kind == CLOSE
     instant = np.repeat(np.cumsum(closes) - 1, np.diff(plan.start))
     member = np.repeat(closes, np.diff(plan.start))
-    symbol = plan.symbol[plan.bar[member]]
+    symbol = plan.symbol_at[member]
     order = np.argsort(symbol, kind="stable")
     closed = np.split(instant[member][order], np.searchsorted(symbol[order], np.arange(1, symbols)))
-    clock = np.arange(int(np.sum(closes)))
+    clock = np.arange(plan.closings)
     return [np.searchsorted(mine, clock, side="right") - 1 for mine in closed]
 
 

@@ -6,9 +6,7 @@ from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
-from deployments.output import print_pairs, print_table, say
+from deployments.output import print_pairs, print_records, print_table, say
 from domain.quality import FLAGGED, REPEATED, iso
 from tasks.check_data import check_file
 
@@ -29,7 +27,7 @@ def check_data(arguments: argparse.Namespace) -> int:
     now = None if arguments.now is None else (arguments.now - _EPOCH) // timedelta(microseconds=1)
     checked = check_file(arguments.path, arguments.actions, arguments.calendar, now, arguments.zone)
     if arguments.json:
-        say(msgspec.json.format(msgspec.json.encode(checked.records()), indent=2).decode())  # a file can have a million findings
+        print_records(checked.records())
     else:
         _print(checked, str(arguments.path), given=arguments.calendar is not None)
     return 0

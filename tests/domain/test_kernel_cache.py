@@ -13,6 +13,12 @@ from domain.rules import accounting
 ROOT = Path(__file__).parents[2]
 
 
+def told_elsewhere(script: str) -> str:
+    """Return what a script prints in a process of its own."""
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
+    return done.stdout.strip()
+
+
 def test_a_changed_rule_constant_changes_the_stamp(monkeypatch: pytest.MonkeyPatch) -> None:
     """A constant that a rule reads is part of what the compiled code is."""
     before = compilation.rules_stamp()
@@ -40,15 +46,13 @@ def test_what_compiled_code_gets_beside_the_rules_is_in_the_stamp(monkeypatch: p
 )
 def test_the_stamp_does_not_depend_on_what_is_imported_first(first: str) -> None:
     """Else a back-test of the command line and one of a flow would compile in turns, each giving up what the other had."""
-    script = f"import {first}; from domain.compilation import rules_stamp; print(rules_stamp())"
-    told = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60).stdout
-    assert told.strip() == compilation.rules_stamp()
+    told = told_elsewhere(f"import {first}; from domain.compilation import rules_stamp; print(rules_stamp())")
+    assert told == compilation.rules_stamp()
 
 
 def test_every_rule_is_known_whatever_asks_for_compilation() -> None:
     """A module of rules that only one of the passes imports belongs to the stamp of all."""
-    script = "import domain.sweep_loop; from domain.rules.rule import RULES; print(len(RULES))"
-    told = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60).stdout
+    told = told_elsewhere("import domain.sweep_loop; from domain.rules.rule import RULES; print(len(RULES))")
     assert int(told) == len(compilation.RULES)
 
 
