@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _BLOCK: Final = 16
 _AROUND: Final = 2  # blocks on each side: a neighbourhood of 80 bars
 _NORMAL: Final = 1.4826  # standard deviation / median absolute deviation of a normal distribution
-_RANGE: Final = 1.6  # mean range / standard deviation of a random walk over one bar (Parkinson, 1980: sqrt(8 / pi))
+RANGE: Final = 1.6  # mean range / standard deviation of a random walk over one bar (Parkinson, 1980: sqrt(8 / pi))
 _LEAST_SIGMA: Final = 1e-5
 _MOST_BUSY: Final = 2.0
 _LONG_HOLE: Final = 10 * DAY  # what lies apart so far is not compared: anything may have happened between
@@ -65,7 +65,7 @@ def local(series: Series) -> Local:
     shift, undone = _declared(series, open_, close)
     open_, high, low, close = open_ + shift, high + shift, low + shift, close + shift
     returns = np.abs(np.diff(close, prepend=close[:1]))
-    sigma = np.maximum(_NORMAL * around(returns), around(high - low) / _RANGE)
+    sigma = np.maximum(_NORMAL * around(returns), around(high - low) / RANGE)
     volume = volume_ratio(series, regular_bars(series))
     busy = np.sqrt(np.clip(np.nan_to_num(volume, nan=1.0), 1.0, _MOST_BUSY**2))
     gap = np.where(_follows(series), open_ - np.concatenate([open_[:1], close[:-1]]), 0.0)

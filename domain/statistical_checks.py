@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from domain.local_scale import Local, local, regular_bars
+from domain.local_scale import RANGE, Local, local, regular_bars
 from domain.market import DAY
 from domain.quality import SPLIT, Mark, Series
 
@@ -42,8 +42,11 @@ _AGREEMENT: Final = 0.35
 
 _SHORT: Final = 3  # bars: a level that is left for no longer is a spike or a drop
 _LONG: Final = 400  # bars: a level that is regained later is the market's
-_CALM_SIGMAS: Final = 15.0
+_CALM_SIGMAS: Final = 8.0
+_UNKNOWN_SIGMAS: Final = 15.0
 _QUIET_RANGE: Final = 4.0
+_QUIET_SHARE: Final = 0.25
+"""The share of a move that the bar behind it may span: one who splits shares does not make them busy."""
 _QUIET_VOLUME: Final = 5.0
 
 
@@ -146,12 +149,21 @@ def _is_apart(level: _Level, around: Local) -> bool:
 
 
 def _is_quiet_split(move: float, at: int, around: Local) -> bool:
-    """Return whether the price opens by the ratio of a split, and on that bar nothing happens that would explain a crash."""
-    sigma = float(around.sigma[at])
+    """Return whether the price opens by the ratio of a split, and on that bar nothing happens that would explain a crash.
+
+    A market that falls by a third overnight trades many times its volume: where usual volume is known, less of a move is needed.
+    """
+    sigma, volume = float(around.sigma[at]), float(around.volume[at])
     near = float(np.abs(_RATIOS - abs(move)).min())
-    quiet = float(around.high[at] - around.low[at]) <= _QUIET_RANGE * 1.6 * sigma
-    unmoved = not float(around.volume[at]) > _QUIET_VOLUME
-    return abs(move) >= max(_LEAST_SPLIT, _CALM_SIGMAS * sigma) and near <= min(0.03 + 2.0 * sigma, 0.12) and quiet and unmoved
+    width = float(around.high[at] - around.low[at])
+    quiet = width <= max(_QUIET_RANGE * RANGE * sigma, _QUIET_SHARE * abs(move))
+    least = _UNKNOWN_SIGMAS if np.isnan(volume) else _CALM_SIGMAS
+    return (
+        abs(move) >= max(_LEAST_SPLIT, least * sigma)
+        and near <= min(0.03 + 2.0 * sigma, 0.12)
+        and quiet
+        and not volume > _QUIET_VOLUME
+    )
 
 
 def _closes(around: Local) -> Iterator[Mark]:

@@ -6,12 +6,11 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 from msgspec import structs
 
-from domain.adjustment import adjust_forward
 from domain.errors import DataError, InputError
 from domain.market import AssetClass, Instrument, Timeframe
 from domain.quality import FLAGGED, FUTURE, IMPROBABLE, MISSING, SPLIT, iso
@@ -25,13 +24,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from domain.market import Bars, CorporateAction
-    from domain.quality import Quarantined
+    from domain.quality import Finding, Quarantined
     from domain.symbol_changes import SymbolChange
     from tasks.database.connection import Database
     from tasks.market_data.files import FileBars
-
-_SPLIT_RATIOS: Final = np.array([1.5, *range(2, 51)])
-_SPLIT_TOLERANCE: Final = 0.04  # how far, in log price, an opening may lie from the price a split would give
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +96,11 @@ def from_file(
     known = _known_actions(renamed_actions(effective, names, changes), dates[1], present)
     history, notes = _history(instruments, series, frame, known, finer=finer)
     notes += _change_notes(names)
-    warnings = suspected_splits(history) if asset_class is AssetClass.EQUITY else []
+    splits = _suspected_splits(found.findings, effective) if asset_class is AssetClass.EQUITY else []
+    warnings = _split_warnings(splits)
     if actions is not None:
         warnings += unread_actions(actions, [instrument.symbol for instrument in instruments])
-    return Loaded(history, (*warnings, *_row_warnings(found, str(path)), *_doubts(found, str(path), warnings), *notes))
+    return Loaded(history, (*warnings, *_row_warnings(found, str(path)), *_doubts(found, str(path), splits), *notes))
 
 
 def _check_most(found: FileBars, path: Path, asset_class: AssetClass) -> None:
@@ -158,18 +155,29 @@ def _row_warnings(found: FileBars, source: str) -> list[str]:
     return warnings
 
 
-def _doubts(found: FileBars, source: str, told: Sequence[str]) -> list[str]:
-    """Return a warning of the bars that look wrong and are used; a symbol whose splits are ``told`` by day needs no second word."""
-    kinds = Counter(
-        finding.kind
-        for finding in found.findings
-        if finding.kind in IMPROBABLE
-        and not (finding.kind == SPLIT and any(warning.startswith(f"{finding.symbol} opens as after") for warning in told))
-    )
-    if not kinds:
-        return []
-    counts = ", ".join(f"{kind} {count}" for kind, count in sorted(kinds.items()))
-    return [f"bars of {source} look wrong and are used as they are: {counts}; ./pi5 check-data lists them"]
+def _suspected_splits(findings: Sequence[Finding], declared: Iterable[CorporateAction]) -> list[Finding]:
+    """Return the bars that open as they would after a split that nobody declared, not those of a declared one without a trace."""
+    days = {(action.symbol, action.ex_date) for action in declared if action.action == "split"}
+    return [finding for finding in findings if finding.kind == SPLIT and (finding.symbol, iso(finding.time)[:10]) not in days]
+
+
+def _split_warnings(splits: Sequence[Finding]) -> list[str]:
+    """Return one warning for each symbol of suspected splits, by day."""
+    days: dict[str, list[str]] = {}
+    for finding in splits:
+        days.setdefault(finding.symbol, []).append(iso(finding.time)[:10])
+    return [
+        f"{symbol} opens as after a split on {', '.join(found[:5])}{' ...' if len(found) > 5 else ''}: see --actions"
+        for symbol, found in sorted(days.items())
+    ]
+
+
+def _doubts(found: FileBars, source: str, told: Sequence[Finding]) -> list[str]:
+    """Return a warning of the bars that look wrong and are used, but for those ``told`` by day."""
+    kinds = Counter(finding.kind for finding in found.findings if finding.kind in IMPROBABLE)
+    kinds.subtract(finding.kind for finding in told)
+    counts = ", ".join(f"{kind} {count}" for kind, count in sorted(kinds.items()) if count)
+    return [f"bars of {source} look wrong and are used as they are: {counts}; ./pi5 check-data lists them"] if counts else []
 
 
 def _future_warning(bars: Sequence[str], source: str) -> str:
@@ -270,20 +278,6 @@ def between(bars: Bars, instrument: Instrument, dates: tuple[date | None, date |
     """Return the bars whose session date lies between ``dates``, both included."""
     inside = np.flatnonzero(within(session_dates(bars.time, bars.timeframe, instrument.calendar), *dates))
     return bars.slice(int(inside[0]), int(inside[-1]) + 1) if len(inside) else bars.slice(0, 0)
-
-
-def suspected_splits(history: History) -> list[str]:
-    """Return one warning for each symbol whose bars open as they would after a split that nobody declared."""
-    warnings = []
-    for bars in adjust_forward(history):
-        with np.errstate(divide="ignore", invalid="ignore"):
-            jump = np.abs(np.log(bars.open[1:] / bars.close[:-1]))
-        near = np.abs(jump[:, None] - np.log(_SPLIT_RATIOS)).min(axis=1, initial=np.inf) < _SPLIT_TOLERANCE
-        if near.any():
-            days = (bars.time[1:][near] // 86_400_000_000).astype("datetime64[D]")
-            shown = ", ".join(str(day) for day in days[:5]) + (" ..." if len(days) > 5 else "")
-            warnings.append(f"{bars.symbol} opens as after a split on {shown}: see --actions")
-    return warnings
 
 
 def splits_only_stored(history: History, database: Database) -> list[str]:

@@ -235,6 +235,36 @@ def test_declared_split_is_no_error_and_one_that_the_prices_do_not_show_is() -> 
     assert found(columns, times) == [(200, "split_unadjusted")]
 
 
+@pytest.mark.parametrize(
+    ("volume", "factor", "expected"),
+    [
+        (1.0, 0.5, [(200, "split_unadjusted")]),
+        (6.0, 0.5, []),
+        (np.nan, 0.5, []),
+        (1.0, 0.7, []),
+    ],
+)
+def test_split_of_a_wild_share_is_told_by_its_usual_volume(volume: float, factor: float, expected: list[tuple[int, str]]) -> None:
+    """Half of the price is 13 deviations of a share that moves 5 % a day, 0.7 of it are 7: too few."""
+    columns = walk(400, 0.05)
+    columns["volume"][:] = 10_000.0
+    columns["volume"][200] *= volume
+    if np.isnan(volume):
+        columns["volume"][:] = volume
+    scale(slice(200, None), factor)(columns)
+    assert found(columns, days(400)) == expected
+
+
+@pytest.mark.parametrize(("width", "expected"), [(0.12, [(200, "split_unadjusted")]), (0.20, [])])
+def test_day_of_a_split_may_be_as_wide_as_a_quarter_of_the_gap(width: float, expected: list[tuple[int, str]]) -> None:
+    """Seven usual ranges, but little beside a gap of ln 2 = 0.69; a bar of 0.20 is more than its quarter, 0.17."""
+    columns = walk(400)
+    scale(slice(200, None), 0.5)(columns)
+    columns["low"][200] = columns["high"][200] * np.exp(-width)
+    columns["low"][199] = columns["low"][201] = columns["low"][200]
+    assert [(row, kind) for row, kind in found(columns, days(400)) if kind == "split_unadjusted"] == expected
+
+
 def test_equal_bars_without_volume_are_told_as_one_run() -> None:
     """A feed that stood still for a year is one fact: its first forty bars are named."""
     times = (day_of(2018, 1, 1) + np.arange(1000)) * DAY

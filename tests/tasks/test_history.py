@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from histories import DAILY, HOURLY, MONDAY, history, market
+from msgspec import structs
 
 from domain.errors import DataError, InputError
 from domain.ledger import dataset_id
@@ -16,7 +17,7 @@ from domain.market import DAY, HOUR, MINUTE, AssetClass, CorporateAction, Instru
 from domain.symbol_changes import SymbolChange
 from tasks.backtest import BacktestRequest, run_backtest
 from tasks.database.bars import read_symbol_changes, save_actions, save_instruments, save_symbol_changes, upsert_bars
-from tasks.history import between, from_database, from_file, splits_only_stored, suspected_splits
+from tasks.history import between, from_database, from_file, splits_only_stored
 from tasks.ingest import Request, ingest
 
 if TYPE_CHECKING:
@@ -76,22 +77,38 @@ def test_a_back_test_hands_on_what_was_not_applied(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ratio", [1.5, 2, 6, 8, 15, 20, 50, 1 / 8, 1 / 15])
-def test_a_split_that_nobody_declared_is_suspected(ratio: float) -> None:
-    """Any usual ratio, forward and reverse, by symbol and day."""
-    (warning,) = suspected_splits(history(after(ratio), market("BBB", [10.0] * 6)))
-    assert warning == "AAA opens as after a split on 2021-03-04: see --actions"
+def test_a_split_that_nobody_declared_is_suspected(tmp_path: Path, ratio: float) -> None:
+    """Any usual ratio, forward and reverse, by symbol and day; it is told once."""
+    loaded = from_file(bars_file(tmp_path, after(ratio), market("BBB", [10.0, 11.0, 10.0, 11.0, 10.0, 11.0])), None, DAILY)
+    assert loaded.warnings == ("AAA opens as after a split on 2021-03-04: see --actions",)
 
 
 @pytest.mark.parametrize("ratio", [2, 6, 15, 1 / 8])
-def test_a_declared_split_is_not_suspected(ratio: float) -> None:
+def test_a_declared_split_is_not_suspected(tmp_path: Path, ratio: float) -> None:
     """It explains the jump."""
-    past = history(after(ratio), actions=[CorporateAction("AAA", "2021-03-04", "split", float(ratio))])
-    assert suspected_splits(past) == []
+    declared = actions_file(tmp_path, f"AAA,2021-03-04,split,{ratio},")
+    assert from_file(bars_file(tmp_path, after(ratio)), None, DAILY, actions=declared).warnings == ()
 
 
-def test_a_jump_of_a_third_is_no_split() -> None:
+def test_a_declared_split_without_a_trace_is_doubted_and_no_split_is_suspected(tmp_path: Path) -> None:
+    """To ask for --actions would be wrong: it is they that do not fit the prices."""
+    declared = actions_file(tmp_path, "AAA,2021-03-04,split,2,")
+    (warning,) = from_file(bars_file(tmp_path, market("AAA", UNEQUAL)), None, DAILY, actions=declared).warnings
+    assert "split_unadjusted 1; ./pi5 check-data" in warning
+
+
+def test_a_jump_of_a_third_is_no_split(tmp_path: Path) -> None:
     """An opening at two thirds is what 3 for 2 gives; one at four fifths is a bad day."""
-    assert suspected_splits(history(after(1.25))) == []
+    assert from_file(bars_file(tmp_path, after(1.25)), None, DAILY).warnings == ()
+
+
+def test_a_crash_with_trading_is_no_split(tmp_path: Path) -> None:
+    """A bar that opens at half and trades ten times the volume over a wide range is news: the checks of data say so too."""
+    calm, crash = after(2), 3
+    volume, low = calm.volume.copy(), calm.low.copy()
+    volume[crash], low[crash] = 10.0 * volume[crash], 0.7 * low[crash]
+    loaded = from_file(bars_file(tmp_path, structs.replace(calm, volume=volume, low=low)), None, DAILY)
+    assert not [warning for warning in loaded.warnings if "as after a split" in warning]
 
 
 def test_one_file_of_actions_does_not_silence_the_suspicion(tmp_path: Path) -> None:
