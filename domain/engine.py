@@ -38,7 +38,16 @@ from domain.events import (
 from domain.market import Side
 from domain.resting import NO_PARENT, differs, is_dormant, row_of, rows_of, side_of
 from domain.rules.accounting import apply_split, delisting_price, dividend_cash, split_lots, value_of, whole_lots
-from domain.rules.book import NO_GROUP, RestingOrder, open_entries, protect, reducing_lots, relatives_after_fill, shrink_own_exits
+from domain.rules.book import (
+    NO_GROUP,
+    RestingOrder,
+    fit_exits,
+    lots_at_worst,
+    own_lots,
+    protect,
+    reducing_lots,
+    relatives_after_fill,
+)
 from domain.rules.exits import PROTECTIVE, is_any, target_after_exit, time_is_up, trailing_price
 from domain.rules.fills import OrderType, Reason, TimeInForce
 from domain.rules.limits import (
@@ -57,7 +66,18 @@ from domain.rules.limits import (
 from domain.rules.margin import borrow_fee, maintenance_margin, reduction, share_to_keep
 from domain.rules.measures import weight_of, worst_value
 from domain.rules.moments import NO_TRIPS
-from domain.rules.planning import Account, Plan, Shorting, enters, kept_lots, plan_order, plan_wish, price_of_wish, reserved_money
+from domain.rules.planning import (
+    Account,
+    Plan,
+    Shorting,
+    enters,
+    kept_lots,
+    parts_of_wish,
+    plan_order,
+    plan_wish,
+    price_of_wish,
+    reserved_money,
+)
 from domain.rules.sizing import Size, SizingRule, size
 from domain.rules.ticks import limit_on_tick, stop_on_tick
 from domain.sessions import month_of, session_dates
@@ -247,10 +267,10 @@ class Engine(State):
     def _leave_exit(self, order: Order, time: int, out: list[JournalEvent]) -> int:
         """Leave of an open order what reduces its symbol's position, and return the lots that were withdrawn."""
         exiting = reducing_lots(order.side, order.open_lots, self.portfolio.position(order.symbol).lots)
-        if order.open_lots > exiting:
+        row = row_of(order)
+        if row.lots > exiting or row.entering:
             if exiting:
-                row = row_of(order)
-                row.lots = exiting
+                row.lots, row.entering = exiting, 0
                 self._emit(amendment(time, order, row), out)
             else:
                 self._emit(OrderCancelled(time, order.order_id), out)
@@ -337,6 +357,7 @@ class Engine(State):
             return
         before = self.portfolio.position(symbol).lots
         self._emit(event, out)
+        after = self.portfolio.position(symbol)
         rows = rows_of(self.resting.get(symbol, {}))
         terms, point = self._terms[symbol], event.point or event.price
         if order.place >= 0:
@@ -344,9 +365,8 @@ class Engine(State):
                 rows += [RestingOrder() for _ in range(order.place + 1 - len(rows))]
             rows[order.place].group = order.group
             relatives_after_fill(rows, 0, len(rows), order.place, event.lots, point, terms.grid)
-        if order.place < PROTECTIVE and order.reason != _TARGET:
-            shrink_own_exits(rows, 0, len(rows), order.side, event.lots)
-        protect(rows, 0, before, self.portfolio.position(symbol), point, terms.exits, terms.grid)
+        fit_exits(rows, 0, len(rows), after.lots)
+        protect(rows, 0, before, after, point, terms.exits, terms.grid)
         self._fit_target(order, event, out)
         self._fit_resting(symbol, rows, event, out)
         if order.reason == _FLATTEN and not self.portfolio.position(symbol).lots:
@@ -700,7 +720,7 @@ class Engine(State):
         lots = whole_lots(wish.quantity, units)
         if lots == 0:
             return
-        plan = self._plan_wish(symbol, wish, wish.side * lots, called)
+        plan, entering = self._plan_wish(symbol, wish, wish.side * lots, called)
         strategy = self._assignments[symbol].strategy_name
         if plan.breach:
             code = Breach(plan.breach).code
@@ -708,32 +728,33 @@ class Engine(State):
             self._emit(refusal, out)
         if not plan.lots:
             return
-        place = self._request_wish(symbol, wish, abs(plan.lots), -1, time, out)
+        place = self._request_wish(symbol, wish, abs(plan.lots), entering, -1, time, out)
         for child in wish.children:
-            self._request_wish(symbol, child, 0, place, time, out)
+            self._request_wish(symbol, child, 0, 0, place, time, out)
 
-    def _plan_wish(self, symbol: str, wish: Wish, lots: int, called: bool) -> Plan:  # noqa: FBT001
+    def _plan_wish(self, symbol: str, wish: Wish, lots: int, called: bool) -> tuple[Plan, int]:  # noqa: FBT001
+        """Return the plan of an own order of signed ``lots``, and how many of the planned ones enter a position."""
         held, mark, terms = self.portfolio.position(symbol).lots, self.portfolio.marks[symbol], self._terms[symbol]
         self._shares = {}
         rows = rows_of(self.resting.get(symbol, {}))
-        buys, sells = open_entries(rows, 0, len(rows), wish.group)
+        parts = parts_of_wish(lots, held, own_lots(rows, 0, len(rows), wish.group))
         limit, stop = self._on_grid(symbol, wish.side, wish.limit, limit=True), self._on_grid(symbol, wish.side, wish.stop)
         price = price_of_wish(wish.side, limit, stop, mark)
-        base = held + buys if lots > 0 else held - sells
-        wanted = Size(base + lots, 0.0, missing=False)
-        account = self._account(symbol, wanted, base, self._barred(called=called), price, mark)
+        wanted = Size(parts.base + parts.entering, 0.0, missing=False)
+        account = self._account(symbol, wanted, parts.base, self._barred(called=called), price, mark)
         reserved = reserved_money(rows, 0, len(rows), wish.group, mark, self._cost_rate, terms.lots_per_unit)
-        exposure = reserve(account.exposure, reserved)
-        return plan_wish(
-            lots, held, buys, sells, price, self._cost_rate, terms.lots_per_unit, self._limits, account._replace(exposure=exposure)
-        )
+        account = account._replace(exposure=reserve(account.exposure, reserved))
+        plan = plan_wish(parts, price, self._cost_rate, terms.lots_per_unit, self._limits, account)
+        return plan, abs(plan.lots - parts.leaving)
 
     def _on_grid(self, symbol: str, side: Side, price: float | None, *, limit: bool = False) -> float:
         """Return our own price on the exchange's grid, 0 for none."""
         grid = self._terms[symbol].grid
         return 0.0 if price is None else (limit_on_tick if limit else stop_on_tick)(side, price, *grid)
 
-    def _request_wish(self, symbol: str, wish: Wish, lots: int, parent: int, time: int, out: list[JournalEvent]) -> int:
+    def _request_wish(
+        self, symbol: str, wish: Wish, lots: int, entering: int, parent: int, time: int, out: list[JournalEvent]
+    ) -> int:
         places = self.resting.get(symbol, {})
         place = next(number for number in count(PROTECTIVE) if number not in places)
         ordinal, strategy = self._ordinals.get(symbol, 0), self._assignments[symbol].strategy_name
@@ -760,6 +781,7 @@ class Engine(State):
             parent=parent,
             group=wish.group,
             tag=wish.tag,
+            entering=entering,
         )
         self._emit(request, out)
         return place
@@ -793,7 +815,7 @@ class Engine(State):
         buys, sells = 0, 0
         if symbol in self._eventful and symbol in self.resting:
             rows = rows_of(self.resting[symbol])
-            buys, sells = open_entries(rows, 0, len(rows), NO_GROUP)
+            buys, sells = lots_at_worst(own_lots(rows, 0, len(rows), NO_GROUP), self.portfolio.position(symbol).lots)
         order = self.working.get(symbol)
         if order is None:
             return buys, sells
@@ -870,4 +892,5 @@ def amendment(time: int, order: Order, row: RestingOrder) -> OrderAmended:
         None if order.stop is None else row.stop,
         row.watermark,
         row.parent,
+        row.entering,
     )

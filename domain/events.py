@@ -77,8 +77,8 @@ class OrderRequested(Event, frozen=True, gc=False):
     """The engine wants ``lots`` of ``symbol``; committed before anybody hears of it.
 
     ``price`` is that of a limit, ``stop`` that of a stop, ``trail`` the fraction a trailing stop keeps from its ``watermark``.
-    ``place`` is the order's among the resting orders of its symbol, -1 for one that a target asked for; ``parent`` and ``group``
-    as in ``domain.rules.book``.
+    ``place`` is the order's among the resting orders of its symbol, -1 for one that a target asked for; ``parent``, ``group`` and
+    ``entering`` as in ``domain.rules.book``.
     """
 
     order_id: str
@@ -98,6 +98,7 @@ class OrderRequested(Event, frozen=True, gc=False):
     parent: int = -1
     group: int = 0
     tag: int = 0
+    entering: int = 0
 
 
 class OrderAmended(Event, frozen=True, gc=False):
@@ -110,6 +111,7 @@ class OrderAmended(Event, frozen=True, gc=False):
     stop: float | None = None
     watermark: float = 0.0
     parent: int = -1
+    entering: int = 0
 
 
 class OrderRefused(Event, frozen=True, gc=False):

@@ -16,13 +16,14 @@ from domain.rules.accounting import Position, apply_fill, apply_split, delisting
 from domain.rules.book import (
     NO_GROUP,
     NO_PARENT,
+    fit_exits,
     free_place,
-    open_entries,
+    lots_at_worst,
     open_orders,
+    own_lots,
     protect,
     reducing_lots,
     release,
-    shrink_own_exits,
     split_orders,
     withdraw_entries,
 )
@@ -59,7 +60,17 @@ from domain.rules.matching import (
 )
 from domain.rules.measures import lots_within_risk, parity_weights, weight_of, worst_value
 from domain.rules.moments import RETURNS, Trips, add_trip, annual_volatility, cluster_value, round_trip, window
-from domain.rules.planning import Account, Shorting, enters, kept_lots, plan_order, plan_wish, price_of_wish, reserved_money
+from domain.rules.planning import (
+    Account,
+    Shorting,
+    enters,
+    kept_lots,
+    parts_of_wish,
+    plan_order,
+    plan_wish,
+    price_of_wish,
+    reserved_money,
+)
 from domain.rules.regulatory import row_in_force
 from domain.rules.sizing import Size, Sizing, SizingRule, size
 from domain.timeline import OPEN
@@ -358,7 +369,7 @@ def _open_lots(state: Any, book: Rows, base: int, slots: int) -> tuple[int, int]
     """Return the lots that a symbol's orders may still buy and sell, exits by protective orders aside."""
     buys, sells = 0, 0
     if state.live > 0 and slots > PROTECTIVE:
-        buys, sells = open_entries(book, base, base + slots, NO_GROUP)
+        buys, sells = lots_at_worst(own_lots(book, base, base + slots, NO_GROUP), state.lots)
     if state.pending > 0:
         buys += state.pending
     else:
@@ -543,12 +554,12 @@ def _cancel_tag(book: Rows, base: int, slots: int, tag: int) -> None:
 
 
 @compiled
-def _place_line(order: Any, row: Any, lots: int, parent: int, mark: float, grid: Grid) -> None:
+def _place_line(order: Any, row: Any, lots: int, entering: int, parent: int, mark: float, grid: Grid) -> None:
     """Write an order of a strategy's own to its place; a child waits there without lots for its parent's fills."""
     order.side, order.lots, order.kind = row.side, lots, row.kind
     order.limit, order.stop, order.trail, order.watermark = row.limit, row.stop, row.trail, mark
     order.force, order.group, order.reason, order.tag = row.force, row.group, Reason.TARGET.value, row.tag
-    order.parent = parent
+    order.parent, order.entering = parent, entering
     if row.kind == TRAILING_STOP and not row.is_child:
         order.stop = trailing_price(row.side, mark, row.trail, grid)
 
@@ -585,24 +596,23 @@ def _place_lines(  # noqa: C901 - a line is a withdrawal, a child or an order
         if row.cancels:
             _cancel_tag(book, base, slots, row.tag)
             continue
-        lots = 0
+        lots, entering = 0, 0
         if row.is_child:
             if parent == NO_PARENT:
                 continue
         else:
             parent = NO_PARENT
             ordered = row.side * row.lots
-            buys, sells = open_entries(book, base, base + slots, row.group)
+            parts = parts_of_wish(ordered, state.lots, own_lots(book, base, base + slots, row.group))
             price = price_of_wish(row.side, row.limit, row.stop, state.mark)
             exposure = rest_of_account(account.cash, shares, listed, s)
             reserved = reserved_money(book, base, base + slots, row.group, state.mark, rate, own.lots_per_unit)
             cluster, risk_lots, risk = 0.0, ordered, 0.0
-            held = state.lots + buys if ordered > 0 else state.lots - sells
             if measured:
                 cluster, risk_lots, risk = _measure(
                     s,
-                    held + ordered,
-                    held,
+                    parts.base + parts.entering,
+                    parts.base,
                     price,
                     account.equity,
                     limits,
@@ -619,11 +629,11 @@ def _place_lines(  # noqa: C901 - a line is a withdrawal, a child or an order
             rest = Account(
                 account.equity, reserve(exposure, reserved), cluster, barring, own.shorting, own.initial, risk_lots, risk
             )
-            plan = plan_wish(ordered, state.lots, buys, sells, price, rate, own.lots_per_unit, limits, rest)
+            plan = plan_wish(parts, price, rate, own.lots_per_unit, limits, rest)
             if plan.breach != 0:
                 _write_refusal(refusal_rows[account.refusals], bar, s, plan.refused, plan.breach, plan.value, plan.bound)
                 account.refusals += 1
-            lots = abs(plan.lots)
+            lots, entering = abs(plan.lots), abs(plan.lots - parts.leaving)
             if lots == 0:
                 continue
             if enters(state.lots, plan.lots):
@@ -632,7 +642,7 @@ def _place_lines(  # noqa: C901 - a line is a withdrawal, a child or an order
         if slot == base + slots:
             account.crowded = 1
             return
-        _place_line(book[slot], row, lots, parent, state.mark, _grid(own))
+        _place_line(book[slot], row, lots, entering, parent, state.mark, _grid(own))
         if not row.is_child:
             parent = slot
     _settle(account, state, book, base, slots)
@@ -867,8 +877,7 @@ def loop(  # noqa: C901, PLR0911, PLR0912, PLR0915 - the order of a bar's steps,
                         lots = _fill_target(account, state, terms, side, bar, s, point, state.allowance, fill_row, refusal_row)
                         state.allowance -= lots
                         if resting and lots > 0:
-                            if state.pending_reason != Reason.TARGET.value:
-                                shrink_own_exits(book, base, base + slots, side, lots)
+                            fit_exits(book, base, base + slots, state.lots)
                             protect(book, base, held, _position(state), point, terms.exits, terms.grid)
                             _settle(account, state, book, base, slots)
                     if state.live > 0 and not volume[bar] <= 0.0 and not (state.lowest < point < state.highest):

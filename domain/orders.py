@@ -46,7 +46,8 @@ TRANSITIONS: Final[dict[Status, frozenset[Status]]] = {
 class Order(msgspec.Struct, frozen=True, gc=False):
     """An order as the engine knows it; ``lots`` is the whole quantity, ``filled_lots`` what traded so far.
 
-    ``price`` is its limit. ``place`` is -1 for one that a target asked for; the others rest at a place of their symbol's book.
+    ``price`` is its limit. ``place`` is -1 for one that a target asked for; the others rest at a place of their symbol's book, and
+    ``entering`` of their open lots, at most all, were planned as an entry.
     """
 
     order_id: str
@@ -68,6 +69,7 @@ class Order(msgspec.Struct, frozen=True, gc=False):
     parent: int = -1
     group: int = 0
     tag: int = 0
+    entering: int = 0
 
     @property
     def open_lots(self) -> int:

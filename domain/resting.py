@@ -41,19 +41,21 @@ def row_of(order: Order) -> RestingOrder:
         group=order.group,
         reason=REASONS[order.reason],
         tag=order.tag,
+        entering=min(order.entering, order.open_lots),
     )
 
 
 def differs(row: RestingOrder, order: Order) -> bool:
     """Return whether a row is no longer what the order says."""
     before = row_of(order)
-    return (row.lots, row.kind, row.limit, row.stop, row.watermark, row.parent) != (
+    return (row.lots, row.kind, row.limit, row.stop, row.watermark, row.parent, row.entering) != (
         before.lots,
         before.kind,
         before.limit,
         before.stop,
         before.watermark,
         before.parent,
+        before.entering,
     )
 
 

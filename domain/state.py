@@ -200,6 +200,7 @@ class State:
                 event.parent,
                 event.group,
                 event.tag,
+                event.entering,
             )
         )
 
@@ -212,6 +213,7 @@ class State:
             stop=event.stop,
             watermark=event.watermark,
             parent=event.parent,
+            entering=event.entering,
         )
         self._keep(amended)
 
@@ -289,6 +291,7 @@ class State:
                 price=None if resting.price is None else row.limit,
                 stop=None if resting.stop is None else row.stop,
                 watermark=row.watermark,
+                entering=row.entering,
             )
             self._keep(scaled)
 

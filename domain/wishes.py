@@ -26,8 +26,8 @@ class Wish:
     """An order that a strategy wants: ``quantity`` > 0 in units, prices as traded.
 
     ``trail`` is the fraction that a trailing stop keeps from the best price. ``children`` come to life with this order's fills, lot
-    for lot: a stop and a limit of one ``group`` make it a bracket. Open orders of one ``group`` (above 0) shrink each other by what
-    they fill. ``tag`` is a number of the strategy's own, for ``Cancel``.
+    for lot, to leave what it entered: a stop and a limit of one ``group`` make it a bracket. Open orders of one ``group`` (above 0)
+    shrink each other by what they fill. ``tag`` is a number of the strategy's own, for ``Cancel``.
     """
 
     side: Side
@@ -60,6 +60,8 @@ class Wish:
         for child in self.children:
             if child.children or child.type in {OrderType.MARKET, OrderType.MARKET_ON_CLOSE} or child.force in _AT_ONCE:
                 raise DataError(f"{said} with a child of type {child.type.code}: children are limits and stops without children")
+            if child.side == self.side:
+                raise DataError(f"{said} with a child that {child.side.name.lower()}s too: a child leaves what its parent entered")
             child.check(who)
 
 

@@ -126,8 +126,10 @@ def actions_of(draw: st.DrawFn, symbol: str) -> list[CorporateAction]:
 
 
 @st.composite
-def wishes(draw: st.DrawFn, *, child: bool = False) -> Wish:
-    """Draw an order near the prices of the markets here."""
+def wishes(draw: st.DrawFn, *, parent: Side | None = None) -> Wish:
+    """Draw an order near the prices of the markets here; a child of ``parent`` leaves what that entered."""
+    child = parent is not None
+    side = Side(-parent) if parent is not None else draw(st.sampled_from(Side))
     types = [OrderType.LIMIT, OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP]
     kind = draw(st.sampled_from(types if child else [OrderType.MARKET, OrderType.MARKET_ON_CLOSE, *types]))
     price = st.sampled_from([9.0, 10.0, 10.004, 11.0, 12.5, 8.0]) | st.floats(0.5, 30.0)
@@ -135,7 +137,7 @@ def wishes(draw: st.DrawFn, *, child: bool = False) -> Wish:
     if not child and kind in {OrderType.MARKET, OrderType.LIMIT}:
         forces += [TimeInForce.IOC, TimeInForce.FOK]
     return Wish(
-        draw(st.sampled_from(Side)),
+        side,
         draw(st.sampled_from([1.0, 7.0, 40.0, 300.0])),
         kind,
         draw(price) if kind in {OrderType.LIMIT, OrderType.STOP_LIMIT} else None,
@@ -144,7 +146,7 @@ def wishes(draw: st.DrawFn, *, child: bool = False) -> Wish:
         draw(st.sampled_from(forces)),
         draw(st.sampled_from([0, 0, 1, 2])),
         draw(st.integers(0, 2)),
-        () if child else tuple(draw(st.lists(wishes(child=True), max_size=2))),
+        () if child else tuple(draw(st.lists(wishes(parent=side), max_size=2))),
     )
 
 
@@ -288,7 +290,9 @@ def _walked_script(chance: random.Random, count: int) -> dict[int, list[Wish | C
     return {number: [one() for _ in range(chance.choice([1, 1, 2, 3]))] for number in closes}
 
 
-def _walked_wish(chance: random.Random, *, child: bool = False) -> Wish:
+def _walked_wish(chance: random.Random, parent: Side | None = None) -> Wish:
+    child = parent is not None
+    side = Side(-parent) if parent is not None else chance.choice([Side.BUY, Side.SELL])
     types = [OrderType.LIMIT, OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP]
     kind = chance.choice(types if child else [OrderType.MARKET, OrderType.MARKET_ON_CLOSE, *types])
     prices = [round(10.0 * part, 2) for part in (0.9, 0.95, 0.97, 1.0, 1.03, 1.05, 1.1)]
@@ -296,7 +300,7 @@ def _walked_wish(chance: random.Random, *, child: bool = False) -> Wish:
     if not child and kind in {OrderType.MARKET, OrderType.LIMIT}:
         forces += [TimeInForce.IOC, TimeInForce.FOK]
     return Wish(
-        chance.choice([Side.BUY, Side.SELL]),
+        side,
         chance.choice([1.0, 3.0, 7.0, 40.0, 100.0, 300.0]),
         kind,
         chance.choice(prices) if kind in {OrderType.LIMIT, OrderType.STOP_LIMIT} else None,
@@ -305,7 +309,7 @@ def _walked_wish(chance: random.Random, *, child: bool = False) -> Wish:
         chance.choice(forces),
         chance.choice([0, 0, 1, 2]),
         chance.choice([0, 1, 2]),
-        () if child else tuple(_walked_wish(chance, child=True) for _ in range(chance.choice([0, 0, 1, 2, 2]))),
+        () if child else tuple(_walked_wish(chance, side) for _ in range(chance.choice([0, 0, 1, 2, 2]))),
     )
 
 

@@ -1,7 +1,7 @@
 """The resting orders of a symbol, and what a fill of one does to its relatives."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from domain.rules.accounting import Position, split_lots
 from domain.rules.exits import (
@@ -38,7 +38,7 @@ class RestingOrder:
     ``kind`` is an ``OrderType``, ``force`` a ``TimeInForce``, ``reason`` a ``Reason``. A trailing order stops ``trail`` (a
     fraction) away from its ``watermark``. The fills of the order at the place ``parent`` bring a child to life, lot by lot; orders
     of one ``group`` shrink each other. ``tag`` is what a strategy calls it by. ``touched`` says that a limit fills in this
-    bar where the price only touches it.
+    bar where the price only touches it. ``entering`` of the lots were planned as an entry; the others leave a position.
     """
 
     side: int = 0
@@ -54,6 +54,7 @@ class RestingOrder:
     reason: int = 0
     tag: int = 0
     touched: int = 0
+    entering: int = 0
 
 
 type Book = Any
@@ -70,6 +71,7 @@ def copy_order(source: Book, here: int, target: Book, there: int) -> None:
     copied.side, copied.lots, copied.kind, copied.force = order.side, order.lots, order.kind, order.force
     copied.limit, copied.stop, copied.trail, copied.watermark = order.limit, order.stop, order.trail, order.watermark
     copied.group, copied.reason, copied.tag, copied.touched = order.group, order.reason, order.tag, order.touched
+    copied.entering = order.entering
     copied.parent = order.parent + there - here if order.parent >= 0 else NO_PARENT
 
 
@@ -104,7 +106,10 @@ def pass_point(book: Book, first: int, last: int, point: float, grid: Grid) -> N
 
 @rule
 def relatives_after_fill(book: Book, first: int, last: int, filled: int, lots: int, point: float, grid: Grid) -> None:
-    """Bring the children of the order at ``filled`` to life by the ``lots`` it traded, and shrink the others of its group."""
+    """Bring the children of the order at ``filled`` to life by the ``lots`` it traded, and shrink the others of its group.
+
+    Children leave what their parent entered: ``fit_exits`` has to follow.
+    """
     group = book[filled].group
     for slot in range(first, last):
         order = book[slot]
@@ -116,7 +121,7 @@ def relatives_after_fill(book: Book, first: int, last: int, filled: int, lots: i
                 order.stop = trailing_price(order.side, point, order.trail, grid)
             order.lots += lots
         elif slot != filled and group != NO_GROUP and order.group == group:
-            order.lots = order.lots - lots if order.lots > lots else 0
+            take_lots(order, lots)
 
 
 @rule
@@ -130,12 +135,23 @@ def waiting_kind(kind: int, stop: float, trail: float) -> int:
 
 
 @rule
-def shrink_own_exits(book: Book, first: int, last: int, side: int, lots: int) -> None:
-    """Take the ``lots`` of an exit that was not the strategy's own off its own orders of that side: they left the position."""
+def take_lots(order: Any, lots: int) -> None:
+    """Take ``lots`` that traded or were withdrawn off an order: those that leave a position go first."""
+    order.lots = order.lots - lots if order.lots > lots else 0
+    order.entering = order.entering if order.entering < order.lots else order.lots
+
+
+@rule
+def fit_exits(book: Book, first: int, last: int, held: int) -> None:
+    """Leave of the strategy's own orders, beside their entries, no more than leaves a position of ``held`` lots.
+
+    Each may leave all of it: where several rest, the first to fill takes the position from the others.
+    """
     for slot in range(first + PROTECTIVE, last):
         order = book[slot]
-        if order.side == side:
-            order.lots = order.lots - lots if order.lots > lots else 0
+        leaving = order.lots - order.entering
+        if leaving > 0:
+            order.lots = order.entering + reducing_lots(order.side, leaving, held)
     release(book, first, last)
 
 
@@ -178,6 +194,7 @@ def split_orders(book: Book, first: int, last: int, ratio: float) -> None:
     for slot in range(first, last):
         order = book[slot]
         order.lots = split_lots(order.lots, ratio)
+        order.entering = split_lots(order.entering, ratio)
         order.limit /= ratio
         order.stop /= ratio
         order.watermark /= ratio
@@ -192,13 +209,22 @@ def free_place(book: Book, first: int, last: int) -> int:
     return last
 
 
+class OwnLots(NamedTuple):
+    """Open lots of a strategy's own orders: those planned as entries, and those there to leave a short or a long position."""
+
+    buys: int
+    sells: int
+    covers: int
+    exits: int
+
+
 @rule
-def open_entries(book: Book, first: int, last: int, group: int) -> tuple[int, int]:
-    """Return the lots that orders of the strategy's own may still buy and sell, those of ``group`` and children left out.
+def own_lots(book: Book, first: int, last: int, group: int) -> OwnLots:
+    """Return what orders of the strategy's own may still trade, those of ``group`` and children left out.
 
     Of orders that cancel each other the largest counts.
     """
-    buys, sells = 0, 0
+    buys, sells, covers, exits = 0, 0, 0, 0
     for slot in range(first + PROTECTIVE, last):
         order = book[slot]
         if order.lots == 0 or (group != NO_GROUP and order.group == group):
@@ -206,10 +232,18 @@ def open_entries(book: Book, first: int, last: int, group: int) -> tuple[int, in
         if order.group != NO_GROUP and is_smaller_sibling(book, first, last, slot):
             continue
         if order.side > 0:
-            buys += order.lots
+            buys += order.entering
+            covers += order.lots - order.entering
         else:
-            sells += order.lots
-    return buys, sells
+            sells += order.entering
+            exits += order.lots - order.entering
+    return OwnLots(buys, sells, covers, exits)
+
+
+@rule
+def lots_at_worst(own: OwnLots, held: int) -> tuple[int, int]:
+    """Return the lots that own orders may buy and sell of a position of ``held``: exits together no more than it has."""
+    return own.buys + reducing_lots(1, own.covers, held), own.sells + reducing_lots(-1, own.exits, held)
 
 
 @rule
@@ -247,5 +281,5 @@ def withdraw_entries(book: Book, first: int, last: int, held: int) -> None:
     for slot in range(first + PROTECTIVE, last):
         order = book[slot]
         if order.parent == NO_PARENT and order.lots > 0:
-            order.lots = reducing_lots(order.side, order.lots, held)
+            order.lots, order.entering = reducing_lots(order.side, order.lots, held), 0
     release(book, first, last)

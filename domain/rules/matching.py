@@ -5,7 +5,7 @@ from math import inf, nan
 from typing import Any, Final, NamedTuple
 
 from domain.rules.accounting import Position, apply_fill, value_of
-from domain.rules.book import Book, copy_orders, pass_point, protect, relatives_after_fill, shrink_own_exits
+from domain.rules.book import Book, copy_orders, fit_exits, pass_point, protect, relatives_after_fill, take_lots
 from domain.rules.chance import NO_CHANCE, Chance, draw
 from domain.rules.costs import Costs, Levies, Liquidity
 from domain.rules.exits import PROTECTIVE, ExitRules, Grid, half_tick, trailing_price
@@ -170,9 +170,7 @@ def next_to_act(book: Book, first: int, last: int, begin: float, end: float, all
 
 
 @rule
-def act(  # noqa: C901 - one step of a fill after the other
-    book: Book, first: int, last: int, slot: int, point: float, trading: Trading, terms: Terms, tape: Tape
-) -> Trading:
+def act(book: Book, first: int, last: int, slot: int, point: float, trading: Trading, terms: Terms, tape: Tape) -> Trading:
     """Let the order at ``slot`` act at ``point``: a stop turns into the order it triggers, which fills as far as it can."""
     kind = book[slot].kind
     if kind == _STOP_LIMIT:
@@ -206,14 +204,13 @@ def act(  # noqa: C901 - one step of a fill after the other
         row.side, row.reason = side, book[slot].reason
         row.left, row.cash = book[slot].lots - fill.lots - cut, trading.cash
         fills += 1
-    book[slot].lots -= fill.lots + cut
+    take_lots(book[slot], fill.lots + cut)
     if fill.lots == 0:
         return Trading(trading.position, trading.cash, trading.allowance, fills)
     booking = apply_fill(trading.position, side, fill.lots, fill.price, fill.fee, terms.lots_per_unit)
     tape[trading.fills].cash = trading.cash + booking.cash
     relatives_after_fill(book, first, last, slot, fill.lots, point, terms.grid)
-    if slot - first < PROTECTIVE:
-        shrink_own_exits(book, first, last, side, fill.lots)
+    fit_exits(book, first, last, booking.position.lots)
     if last - first >= PROTECTIVE:
         protect(book, first, trading.position.lots, booking.position, point, terms.exits, terms.grid)
     return Trading(booking.position, trading.cash + booking.cash, trading.allowance - fill.lots, fills)

@@ -1,6 +1,6 @@
 """What sizing and limits measure of a portfolio before they decide: weights, and lots within a value at risk."""
 
-from math import nan
+from math import inf, nan
 from typing import Any, Final
 
 from domain.rules.accounting import value_of
@@ -72,6 +72,8 @@ def risk_with(
 ) -> float:
     """Return the value at risk, as a fraction of the equity, where ``symbol`` held signed ``lots``."""
     values[symbol] = value_of(lots, price, lots_per_unit)
+    if not equity > 0.0:
+        return inf
     return portfolio_value_at_risk(windows, values, n, RISK_CUTOFF, scratch) / equity
 
 

@@ -5,7 +5,7 @@ from math import inf
 from typing import NamedTuple
 
 from domain.rules.accounting import value_of, whole_lots
-from domain.rules.book import NO_GROUP, Book
+from domain.rules.book import NO_GROUP, Book, OwnLots, reducing_lots
 from domain.rules.exits import PROTECTIVE
 from domain.rules.limits import Barred, Bounded, Breach, Exposure, Limits, bound_by_limits, lots_for
 from domain.rules.rule import rule
@@ -92,6 +92,8 @@ def plan_order(  # noqa: C901 - one rule after the other, in the order in which 
         return Plan(kept - held, breach, -entry, wanted.units, 0.0, False)
     if account.barred.breach != 0:
         return Plan(kept - held, account.barred.breach, abs(entry), account.barred.value, account.barred.bound, True)
+    if not account.equity > 0.0:  # shares of nothing say nothing
+        return Plan(kept - held, Breach.MISSING_INPUT.value, abs(entry), account.equity, 0.0, True)
     if limits.max_value_at_risk < inf and account.risk == inf:
         return Plan(kept - held, Breach.MISSING_INPUT.value, abs(entry), 0.0, 0.0, True)
     bounded = bound_by_limits(wanted.lots, kept, price, account.equity, account.exposure, account.cluster, lots_per_unit, limits)
@@ -144,26 +146,36 @@ def enters(held: int, lots: int) -> bool:
     return abs(held + lots) > abs(held) or (held > 0 > held + lots) or (held < 0 < held + lots)
 
 
-@rule
-def plan_wish(
-    lots: int,
-    held: int,
-    buys: int,
-    sells: int,
-    price: float,
-    cost_rate: float,
-    lots_per_unit: int,
-    limits: Limits,
-    account: Account,
-) -> Plan:
-    """Return what is ordered of a strategy's own order of signed ``lots``, priced at ``price``.
+class Parts(NamedTuple):
+    """An order's signed lots that leave the position, those that enter one, and the lots from which the entry is planned."""
 
-    It is planned from the position as it were had the orders of its side filled, ``buys`` or ``sells`` lots: each order finds the
-    limits as those before it left them.
+    leaving: int
+    entering: int
+    base: int
+
+
+@rule
+def parts_of_wish(lots: int, held: int, own: OwnLots) -> Parts:
+    """Divide a strategy's own order of signed ``lots``: what reduces the position of ``held`` lots leaves it, whatever else rests.
+
+    The rest enters, planned from the position as it were had every order of its side filled: each order finds the limits as those
+    before it left them.
     """
-    base = held + buys if lots > 0 else held - sells
-    units = float(base + lots) / lots_per_unit
-    return plan_order(Size(base + lots, units, False), base, price, cost_rate, lots_per_unit, limits, account)
+    side = 1 if lots > 0 else -1
+    leaving = side * reducing_lots(side, abs(lots), held)
+    kept = held if side * held > 0 else 0
+    return Parts(leaving, lots - leaving, kept + own.buys if side > 0 else kept - own.sells)
+
+
+@rule
+def plan_wish(parts: Parts, price: float, cost_rate: float, lots_per_unit: int, limits: Limits, account: Account) -> Plan:
+    """Return what is ordered of a strategy's own order: what leaves the position passes, the rest is planned at ``price``."""
+    if parts.entering == 0:
+        return Plan(parts.leaving, 0, 0, 0.0, 0.0, False)
+    wanted = parts.base + parts.entering
+    size = Size(wanted, float(wanted) / lots_per_unit, False)
+    plan = plan_order(size, parts.base, price, cost_rate, lots_per_unit, limits, account)
+    return Plan(parts.leaving + plan.lots, plan.breach, plan.refused, plan.value, plan.bound, plan.again)
 
 
 @rule

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from golden_table import BUY, FLAT, IOC, LIMIT, SELL, STOP, Case, Fill, borrowing, bought, sold
+from golden_table import BUY, FLAT, IOC, LIMIT, SELL, STOP, Case, Fill, Refused, borrowing, bought, sold
 
 from domain.rules.fills import PathMode
+from domain.rules.limits import Limits
 from domain.wishes import Wish
 
 TENTH = {"volume_limit": 0.1}
@@ -144,5 +145,82 @@ BRACKETS = (
         (Fill(1, "buy", 40, 10.0), Fill(2, "sell", 40, 9.0)),
         orders={0: [Wish(BUY, 100, force=IOC, children=CHILDREN)]},
         options=TENTH,
+    ),
+    Case(
+        "child_of_a_purchase_that_covers_leaves_what_was_entered",
+        "100 short, 150 bought at 10: 50 are held, of which the stop of 9 sells 50, not 150",
+        (FLAT, FLAT, FLAT, (10, 10, 8.5, 9)),
+        (SHORT, Fill(2, "buy", 150, 10.0), Fill(3, "sell", 50, 9.0)),
+        orders=sold(Wish(BUY, 150, children=(Wish(SELL, 150, STOP, stop=9.0),))),
+        options=borrowing(),
+    ),
+    Case(
+        "exit_beside_a_bracket_passes_and_leaves_it_nothing",
+        "all 100 are for sale by the bracket; at the market they go at open 3; bar 4 meets both legs, and nothing is held",
+        (FLAT, FLAT, FLAT, FLAT, (10, 11.5, 8.5, 10)),
+        (LONG, Fill(3, "sell", 100, 10.0)),
+        orders={**bought(*bracket(-1, 9.0, 11.0)), 2: [Wish(SELL, 100)]},
+        options=borrowing(),
+        cash=100_000.0,
+    ),
+    Case(
+        "exit_beside_a_stop_passes_in_a_drawdown",
+        "equity 1,000, then 900: a drawdown of 10 %, the bound is 5 %; the 100 go at open 3 though a stop at 8 offers them too",
+        (FLAT, FLAT, (10, 10, 9, 9), (9, 9, 9, 9), (9, 9, 7, 7)),
+        (LONG, Fill(3, "sell", 100, 9.0)),
+        orders={**bought(Wish(SELL, 100, STOP, stop=8.0)), 2: [Wish(SELL, 100)]},
+        options=borrowing(cash=1_000.0, limits=Limits(max_drawdown=0.05)),
+        cash=900.0,
+    ),
+    Case(
+        "part_of_an_exit_that_enters_meets_the_drawdown",
+        "as above, 130 to be sold: 100 leave the position, the 30 that would be short are refused",
+        (FLAT, FLAT, (10, 10, 9, 9), (9, 9, 9, 9)),
+        (LONG, Fill(3, "sell", 100, 9.0)),
+        orders={**bought(Wish(SELL, 100, STOP, stop=8.0)), 2: [Wish(SELL, 130)]},
+        options=borrowing(cash=1_000.0, limits=Limits(max_drawdown=0.05)),
+        refused=(Refused(2, "max_drawdown", 30),),
+    ),
+    Case(
+        "two_exits_of_one_long_never_turn_it",
+        "no group: high 11.5 sells 100 at 11; the stop of 9 had 100 too, and none is left for bar 3",
+        (FLAT, FLAT, (10, 11.5, 9.5, 10), (10, 10, 8, 8)),
+        (LONG, Fill(2, "sell", 100, 11.0)),
+        orders=bought(Wish(SELL, 100, STOP, stop=9.0), Wish(SELL, 100, LIMIT, 11.0)),
+        options=borrowing(),
+        cash=100_100.0,
+    ),
+    Case(
+        "two_exits_of_one_short_never_turn_it",
+        "low 8.5 buys 100 at 9; the stop of 11 had 100 too, and none is left for bar 3",
+        (FLAT, FLAT, (10, 10.5, 8.5, 10), (10, 12, 10, 12)),
+        (SHORT, Fill(2, "buy", 100, 9.0)),
+        orders=sold(Wish(BUY, 100, STOP, stop=11.0), Wish(BUY, 100, LIMIT, 9.0)),
+        options=borrowing(),
+        cash=100_100.0,
+    ),
+    Case(
+        "position_left_in_parts_beside_one_stop_for_all",
+        "50 at 11; the stop keeps the 50 that are left and sells them at 9; the 50 for 12 are gone with them",
+        (FLAT, FLAT, (10, 11.5, 9.5, 10), (10, 10, 8.5, 9), (12, 13, 12, 13)),
+        (LONG, Fill(2, "sell", 50, 11.0), Fill(3, "sell", 50, 9.0)),
+        orders=bought(Wish(SELL, 50, LIMIT, 11.0), Wish(SELL, 50, LIMIT, 12.0), Wish(SELL, 100, STOP, stop=9.0)),
+        options=borrowing(),
+    ),
+    Case(
+        "exit_takes_from_an_order_that_turns_what_left_the_position",
+        "150 at 9: 100 of them leave, 50 enter a short; the market order leaves first, at open 3: bar 4 sells 50 at 9",
+        (FLAT, FLAT, FLAT, FLAT, (10, 10, 8.5, 9)),
+        (LONG, Fill(3, "sell", 100, 10.0), Fill(4, "sell", 50, 9.0)),
+        orders={**bought(Wish(SELL, 150, STOP, stop=9.0)), 2: [Wish(SELL, 100)]},
+        options=borrowing(),
+    ),
+    Case(
+        "order_planned_as_an_entry_stays_one",
+        "from flat 100 are bought above 11 and 100 sold below 9; bought at 11, then left at the market: the 100 below 9 enter a short",
+        (FLAT, (10, 11.5, 10, 11), (11, 11, 11, 11), (11, 11, 11, 11), (11, 11, 8.5, 9)),
+        (Fill(1, "buy", 100, 11.0), Fill(3, "sell", 100, 11.0), Fill(4, "sell", 100, 9.0)),
+        orders={0: [Wish(BUY, 100, STOP, stop=11.0), Wish(SELL, 100, STOP, stop=9.0)], 2: [Wish(SELL, 100)]},
+        options=borrowing(),
     ),
 )

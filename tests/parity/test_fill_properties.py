@@ -6,13 +6,13 @@ assumptions under which it holds.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numba
 import numpy as np
 import pytest
-from generated import BOUNDS, order_runs, runs, wishes
+from generated import BOUNDS, order_runs, runs, walked_orders, wishes
 from histories import OrderScript, Protected, Scripted, history, market, quantity, run_spec
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
@@ -21,20 +21,23 @@ from msgspec import structs
 from domain.engine import Engine
 from domain.events import BorrowCharged, CorporateActionApplied, EquityMarked, OrderFilled
 from domain.liquidity import flows_of
+from domain.market import Side
 from domain.rules.costs import Costs
 from domain.rules.fills import PathMode
 from domain.targets import StreamedTargets
 from domain.timeline import History, market_events
+from domain.wishes import Cancel, Wish
 from tasks.backtest import run_events
 from tasks.brokers.paper import PaperBroker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from domain.events import JournalEvent
     from domain.market import Bars
     from domain.run import RunSpec
     from domain.strategy import Strategy
+    from domain.wishes import View
     from tasks.backtest import Run
 
 type Drawn = tuple[RunSpec, History]
@@ -203,6 +206,57 @@ def test_a_limit_never_blocks_an_exit(drawn: Drawn, bounds: object) -> None:
     assert not any(last_held("0").values())
     assert all(lots >= 0 for lots in last_held("1").values())
     assert all(lots <= 0 for lots in last_held("-1").values())
+
+
+@dataclass(frozen=True)
+class Leaving(OrderScript):
+    """Places what its script says, but at one close only a market order of all that is held."""
+
+    def __init__(self, script: OrderScript, bar: int) -> None:
+        super().__init__(script.orders, script.exits)
+        object.__setattr__(self, "bar", bar)
+
+    def on_bars(self, view: View) -> Sequence[Wish | Cancel]:
+        """Return the order that leaves, or those of the script."""
+        if len(view.bars) - 1 != self.bar:
+            return super().on_bars(view)
+        return [Wish(Side.SELL if view.quantity > 0 else Side.BUY, abs(view.quantity))] if view.quantity else []
+
+
+@checked(120)
+@given(st.one_of(order_runs(), st.integers(0, 10**9).map(walked_orders)), BOUNDS, st.integers(1, 11))
+def test_a_limit_never_blocks_an_exit_of_a_strategy_s_own_either(drawn: Drawn, bounds: object, bar: int) -> None:
+    """Whatever limits, margin calls and other orders there are: a market order of all that is held is ordered whole."""
+    spec, past = drawn
+    spec = replace(spec, limits=bounds, assignments=tuple(replace(a, strategy=Leaving(a.strategy, bar)) for a in spec.assignments))
+    asked = {one.symbol: int(one.time[bar]) for one in past.bars if len(one) > bar}
+    refusals = [one for one in run_events(spec, past).refusals if one.time == asked.get(one.symbol) and one.breach != "cash"]
+    assert [one for one in refusals if one.breach not in {"margin_call", "below_lot"}] == []
+
+
+class OnlyLeaving(OrderScript):
+    """Buys first; then each order is a sale of no more than what is held, whatever rests already."""
+
+    def on_bars(self, view: View) -> Sequence[Wish | Cancel]:
+        """Return the script's orders, turned into sales of at most what is held."""
+        if len(view.bars) == 1:
+            return [Wish(Side.BUY, 100.0)]
+        placed = [one for one in super().on_bars(view) if isinstance(one, Cancel) or view.quantity > 0.0]
+        return [
+            one if isinstance(one, Cancel) else replace(one, side=Side.SELL, quantity=min(one.quantity, view.quantity), children=())
+            for one in placed
+        ]
+
+
+@checked(200)
+@given(st.integers(0, 10**9).map(walked_orders))
+def test_exits_however_many_rest_never_turn_a_position(drawn: Drawn) -> None:
+    """Each was there to leave the position, in a margin account too: the first to fill takes it from the others."""
+    spec, past = drawn
+    kept = replace(past, actions=())
+    only = with_strategies(spec, lambda one: OnlyLeaving(one.orders, one.exits))  # type: ignore[attr-defined]
+    run = run_events(replace(only, margin=True, borrow_rate=0.1, limits=None, initial_cash=1e6), kept)
+    assert all(lots >= 0 for held in held_after(run).values() for lots in held)
 
 
 def journal_of(spec: RunSpec, past: History) -> tuple[Engine, list[JournalEvent]]:

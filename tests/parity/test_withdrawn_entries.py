@@ -91,9 +91,8 @@ def test_a_stale_liquidation_of_a_strategy_of_own_orders_closes_nothing_else() -
     """AAA's close on Wednesday calls for coins while their bar, three hours longer, is under way; that bar turns the position.
 
     AAA's close: cash 100,000 - 160,000 + 1,000 = -59,000, equity 76,000 - 59,000 - 1,000 = 16,000, required 19,000 + 1,000: of 10
-    coins short 2 are to be bought. Two stops at 110, each no more than what is short, buy 20 first: equity 15,800 at the coin's
-    close, 0.79 of the 20,000 required. Buying 2 would add now: refused, while 2.1 of the 10 coins held go, and 336 AAA. 15,800
-    are just what 1,264 AAA and 7.9 coins need.
+    coins short 2 are to be bought, of 1,600 AAA 320 to be sold. Two stops at 110 for all that is short: the first buys 10, which
+    leaves the second nothing. Buying 2 would open now: refused, while the 320 AAA go.
     """
     falling = market("AAA", [100.0, 100, 100, 47.5, 47.5, 47.5], [100.0, 100, 47.5, 47.5, 47.5, 47.5])
     coins = market("BTC-USD", [100.0] * 6, days=range(6), highs=[100.0, 100, 120, 100, 100, 100])
@@ -105,8 +104,6 @@ def test_a_stale_liquidation_of_a_strategy_of_own_orders_closes_nothing_else() -
         (1, "BTC-USD", "sell", 10.0, 100.0),
         (1, "AAA", "buy", 1_600.0, 100.0),
         (2, "BTC-USD", "buy", 10.0, 110.0),
-        (2, "BTC-USD", "buy", 10.0, 110.0),
-        (3, "BTC-USD", "sell", 2.1, 100.0),
-        (3, "AAA", "sell", 336.0, 47.5),
+        (3, "AAA", "sell", 320.0, 47.5),
     ]
     assert refused(run) == [(2, "BTC-USD", "margin_call", 200_000_000)]

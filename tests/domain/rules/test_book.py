@@ -7,11 +7,14 @@ import pytest
 from domain.rules.accounting import Position
 from domain.rules.book import (
     NO_PARENT,
+    OwnLots,
     RestingOrder,
     copy_orders,
+    fit_exits,
     free_place,
-    open_entries,
+    lots_at_worst,
     open_orders,
+    own_lots,
     pass_point,
     place_protection,
     protect,
@@ -19,6 +22,7 @@ from domain.rules.book import (
     relatives_after_fill,
     release,
     split_orders,
+    take_lots,
     withdraw_entries,
 )
 from domain.rules.exits import NO_EXITS, PROTECTIVE, STOP_LOSS, TAKE_PROFIT, TRAILING, ExitRules, Grid
@@ -36,7 +40,7 @@ def empty(count: int = PROTECTIVE) -> list[RestingOrder]:
 
 def test_an_order_is_copied_whole_and_its_parent_moves_with_it() -> None:
     """From places 4 and 5 to 0 and 1: the child's parent at 4 is the one at 0 there."""
-    parent = RestingOrder(1, 10, LIMIT, 9.0, 8.0, 0.1, 7.0, 1, NO_PARENT, 2, 3, 4)
+    parent = RestingOrder(1, 10, LIMIT, 9.0, 8.0, 0.1, 7.0, 1, NO_PARENT, 2, 3, 4, 1, 6)
     child = RestingOrder(-1, 0, STOP, 0.0, 8.5, 0.0, 0.0, 0, 4)
     source, target = [*empty(4), parent, child], empty(2)
     copy_orders(source, 4, 6, target, 0)
@@ -197,9 +201,10 @@ def test_protection_is_placed_where_the_symbol_begins() -> None:
 
 def test_a_split_scales_lots_and_prices() -> None:
     """2 for 1: twice the lots at half of every price; 3 for 2 of 3 are 4."""
-    book = [RestingOrder(-1, 10, LIMIT, 60.0, 50.0, 0.1, 55.0)]
+    book = [RestingOrder(-1, 10, LIMIT, 60.0, 50.0, 0.1, 55.0, entering=3)]
     split_orders(book, 0, 1, 2.0)
     assert (book[0].lots, book[0].limit, book[0].stop, book[0].watermark, book[0].trail) == (20, 30.0, 25.0, 27.5, 0.1)
+    assert book[0].entering == 6
     odd = [RestingOrder(1, 3, LIMIT, 60.0)]
     split_orders(odd, 0, 1, 1.5)
     assert (odd[0].lots, odd[0].limit) == (4, 40.0)
@@ -213,29 +218,72 @@ def test_a_free_place_lies_behind_the_protective_ones() -> None:
 
 
 def entries(*orders: tuple[int, int, int]) -> list[RestingOrder]:
-    """Return a book of own orders, given as (side, lots, group)."""
-    return [*empty(), *(RestingOrder(side, lots, LIMIT, group=group) for side, lots, group in orders)]
+    """Return a book of own orders that enter a position, given as (side, lots, group)."""
+    return [*empty(), *(RestingOrder(side, lots, LIMIT, group=group, entering=lots) for side, lots, group in orders)]
 
 
-def test_open_entries_are_summed_by_side_without_protection() -> None:
-    """Buys 5 + 7, sells 4; the protective orders count nothing."""
-    book = entries((1, 5, 0), (1, 7, 0), (-1, 4, 0), (1, 0, 0))
+def own(*orders: tuple[int, int, int]) -> list[RestingOrder]:
+    """Return a book of own orders, given as (side, lots, entering)."""
+    return [*empty(), *(RestingOrder(side, lots, LIMIT, entering=entering) for side, lots, entering in orders)]
+
+
+def test_own_lots_are_summed_by_side_and_purpose_without_protection() -> None:
+    """Buys 5 + 7 of which 3 cover, sales 4 of which all leave; the protective orders count nothing."""
+    book = own((1, 5, 5), (1, 7, 4), (-1, 4, 0), (1, 0, 0))
     book[0].lots = 100
-    assert open_entries(book, 0, len(book), 0) == (12, 4)
+    assert own_lots(book, 0, len(book), 0) == OwnLots(buys=9, sells=0, covers=3, exits=4)
 
 
 def test_of_orders_that_cancel_each_other_the_largest_counts() -> None:
     """Group 1 has buys of 5 and 8 and a sale of 3: 8 and 3. Two of the same size count once."""
     book = entries((1, 5, 1), (1, 8, 1), (-1, 3, 1))
-    assert open_entries(book, 0, len(book), 0) == (8, 3)
+    assert own_lots(book, 0, len(book), 0) == OwnLots(8, 3, 0, 0)
     twins = entries((1, 5, 1), (1, 5, 1))
-    assert open_entries(twins, 0, len(twins), 0) == (5, 0)
+    assert own_lots(twins, 0, len(twins), 0) == OwnLots(5, 0, 0, 0)
 
 
 def test_a_new_order_does_not_count_those_it_would_cancel() -> None:
     """Group 1 left out: 7 of the other."""
     book = entries((1, 5, 1), (1, 7, 2))
-    assert open_entries(book, 0, len(book), 1) == (7, 0)
+    assert own_lots(book, 0, len(book), 1) == OwnLots(7, 0, 0, 0)
+
+
+@pytest.mark.parametrize(("held", "worst"), [(100, (5, 107)), (200, (5, 167)), (0, (5, 7)), (-30, (35, 7)), (-80, (45, 7))])
+def test_at_worst_exits_together_leave_no_more_than_is_held(held: int, worst: tuple[int, int]) -> None:
+    """Entries of 5 and 7 whatever is held; exits of 160 in all, of a long position; covers of 40, of a short one."""
+    assert lots_at_worst(OwnLots(5, 7, 40, 160), held) == worst
+
+
+@pytest.mark.parametrize(("lots", "left"), [(3, (7, 4)), (6, (4, 4)), (8, (2, 2)), (12, (0, 0))])
+def test_lots_that_leave_a_position_are_taken_before_those_that_enter_one(lots: int, left: tuple[int, int]) -> None:
+    """Of 10 of which 4 enter: the first 6 leave."""
+    order = RestingOrder(-1, 10, entering=4)
+    take_lots(order, lots)
+    assert (order.lots, order.entering) == left
+
+
+@pytest.mark.parametrize(
+    ("held", "left"),
+    [(100, [100, 60, 30, 9]), (40, [40, 40, 30, 9]), (0, [0, 0, 30, 9]), (-5, [0, 0, 30, 9]), (-20, [0, 0, 30, 9])],
+)
+def test_each_exit_is_left_what_is_held_and_entries_are_left_alone(held: int, left: list[int]) -> None:
+    """Sales of 100 and 60 leave a position, one of 30 enters a short, a purchase of 9 enters a long; a child that waits stays."""
+    book = own((-1, 100, 0), (-1, 60, 0), (-1, 30, 30), (1, 9, 9))
+    book[0].side, book[0].lots = -1, 500
+    book.append(RestingOrder(-1, 0, STOP, stop=9.0, parent=PROTECTIVE + 3))
+    fit_exits(book, 0, len(book), held)
+    assert [order.lots for order in book[PROTECTIVE:]] == [*left, 0]
+    assert (book[0].lots, book[-1].parent) == (500, PROTECTIVE + 3)
+
+
+def test_an_exit_that_turns_is_left_its_entry_and_gone_with_its_child_without_one() -> None:
+    """150 sold of 100 held, 50 of them a short: of 20 held it keeps 20 + 50. One that only leaves is gone from flat."""
+    turning = own((-1, 150, 50))
+    fit_exits(turning, 0, 4, 20)
+    assert (turning[3].lots, turning[3].entering) == (70, 50)
+    leaving = [*own((-1, 20, 0)), RestingOrder(1, 0, STOP, stop=9.0, parent=3)]
+    fit_exits(leaving, 0, 5, 0)
+    assert (leaving[3].lots, leaving[4].parent) == (0, NO_PARENT)
 
 
 def test_children_are_released_from_parents_that_are_done() -> None:
@@ -261,4 +309,5 @@ def test_what_is_left_of_own_orders_reduces_the_position(held: int, left: list[i
     book.append(RestingOrder(-1, 0, STOP, stop=9.0, parent=PROTECTIVE))
     withdraw_entries(book, 0, len(book), held)
     assert [order.lots for order in book] == [7, 0, 0, *left, 0]
+    assert [order.entering for order in book] == [0] * 7
     assert (book[-1].parent == NO_PARENT) is (left[0] == 0)

@@ -43,8 +43,8 @@ MARGIN = TERMS._replace(cash_account=False, shorts=True)
 
 
 def buy(kind: int, lots: int = 10, **fields: Any) -> RestingOrder:
-    """Return an order to buy."""
-    return RestingOrder(1, lots, kind, **fields)
+    """Return an order to buy, an entry of a long position."""
+    return RestingOrder(1, lots, kind, **{"entering": lots, **fields})
 
 
 def sell(kind: int, lots: int = 10, **fields: Any) -> RestingOrder:

@@ -7,14 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.rules.book import OwnLots
 from domain.rules.limits import NOTHING_BARRED, Barred, Bounded, Breach, Exposure, Limits
 from domain.rules.planning import (
     Account,
+    Parts,
     Plan,
     Shorting,
     bound_by_margin,
     enters,
     kept_lots,
+    parts_of_wish,
     payable_lots,
     plan_order,
     plan_wish,
@@ -23,6 +26,7 @@ from domain.rules.planning import (
 from domain.rules.sizing import Size
 
 NO_LIMITS = Limits()
+NO_LOTS = OwnLots(0, 0, 0, 0)
 ALLOWED = Shorting.ALLOWED.value
 
 
@@ -196,25 +200,56 @@ def test_a_cash_account_knows_no_margin() -> None:
     assert plan(5_000, 0).breach == Breach.CASH.value
 
 
+@pytest.mark.parametrize("equity", [0.0, -1.0])
+def test_an_account_without_equity_enters_nothing_and_leaves_everything(equity: float) -> None:
+    """Each limit is a share of the equity: without one an entry lacks an input. A turn keeps its exit."""
+    made = plan(10, -5, limits=Limits(0.3), equity=equity)
+    assert made == Plan(5, Breach.MISSING_INPUT.value, 10, equity, 0.0, again=True)
+    assert plan(0, -5, limits=Limits(0.3), equity=equity) == order(5)
+
+
 # Orders of a strategy's own
 
 
-def wished(lots: int, held: int, buys: int = 0, sells: int = 0, *, limits: Limits = NO_LIMITS, **changes: Any) -> Plan:
-    """Plan an order of ``lots`` at 50 without costs."""
-    return plan_wish(lots, held, buys, sells, 50.0, 0.0, 1, limits, account(**changes))
+def wished(lots: int, held: int, own: OwnLots = NO_LOTS, *, limits: Limits = NO_LIMITS, **changes: Any) -> Plan:
+    """Plan an order of ``lots`` at 50 without costs beside the strategy's ``own`` lots."""
+    return plan_wish(parts_of_wish(lots, held, own), 50.0, 0.0, 1, limits, account(**changes))
 
 
 def test_an_own_order_is_planned_on_top_of_those_of_its_side() -> None:
     """0.3 of 100,000 at 50 are 600: 400 held, 150 open: 50 of 100 are left; met 0.325."""
-    made = wished(100, 400, 150, 999, limits=Limits(0.3))
+    made = wished(100, 400, OwnLots(150, 999, 999, 999), limits=Limits(0.3))
     assert made == Plan(50, Breach.MAX_POSITION_SIZE.value, 50, 0.325, 0.3, again=False)
 
 
-def test_an_own_sale_of_what_is_held_passes_and_one_beyond_it_is_cut() -> None:
-    """Of 100 held 60 are for sale already: 40 more are an exit, of 70 more 30 would be short."""
-    assert wished(-40, 100, 999, 60) == order(-40)
-    assert wished(-70, 100, 0, 60) == Plan(-40, Breach.SHORT_NOT_ALLOWED.value, 30, -30.0, 0.0, again=False)
-    assert wished(-70, 100, 0, 60, shorting=ALLOWED) == order(-70)
+def test_an_own_sale_of_what_is_held_passes_whatever_rests_and_one_beyond_it_is_cut() -> None:
+    """100 held, all of them for sale already: 100 more are an exit too, of 130 more 30 would be short."""
+    own = OwnLots(999, 0, 0, 100)
+    assert wished(-100, 100, own) == order(-100)
+    assert wished(-130, 100, own) == Plan(-100, Breach.SHORT_NOT_ALLOWED.value, 30, -30.0, 0.0, again=False)
+    assert wished(-130, 100, own, shorting=ALLOWED) == order(-130)
+
+
+def test_no_limit_holds_up_the_exit_of_an_own_order_that_turns() -> None:
+    """A short of 100 bought back and 50 more: in a drawdown the 50 are refused, with the value and bound that bar them."""
+    barred = Barred(Breach.MAX_DRAWDOWN.value, 0.2, 0.1)
+    assert wished(150, -100, OwnLots(0, 0, 100, 0), barred=barred) == Plan(100, Breach.MAX_DRAWDOWN.value, 50, 0.2, 0.1, again=True)
+
+
+@pytest.mark.parametrize(
+    ("lots", "held", "parts"),
+    [
+        (-40, 100, Parts(-40, 0, -7)),
+        (-130, 100, Parts(-100, -30, -7)),
+        (-30, 0, Parts(0, -30, -7)),
+        (-30, -10, Parts(0, -30, -17)),
+        (130, -100, Parts(100, 30, 5)),
+        (30, 10, Parts(0, 30, 15)),
+    ],
+)
+def test_an_own_order_is_divided_into_what_leaves_and_what_enters(lots: int, held: int, parts: Parts) -> None:
+    """Entries of 5 and 7 rest: what enters is planned behind those of its side, once the position is left."""
+    assert parts_of_wish(lots, held, OwnLots(5, 7, 50, 60)) == parts
 
 
 def test_an_own_order_is_priced_at_its_limit_else_its_stop_else_the_mark() -> None:
