@@ -102,6 +102,7 @@ type BrokerEvent = OrderAccepted | OrderRejected | OrderFilled | OrderCancelled 
 _BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
 _BASE32_PAIRS = [first + second for first in _BASE32 for second in _BASE32]
 _LOW_HALF = 2**50 - 1
+_HALTED = Barred(Breach.HALTED.value, 0.0, 0.0)
 _UNASKED = Account(0.0, Exposure(0.0), 0.0, NOTHING_BARRED, Shorting.CASH_ACCOUNT.value, 0.0, 0, inf)
 """The account that a plan meets which does not look at it: one without money, that allows nothing."""
 _BUY, _SELL = Side.BUY, Side.SELL  # a member of an enumeration takes as long to look up as a call
@@ -215,7 +216,7 @@ class Engine(State):
         out: list[JournalEvent] = []
         if isinstance(command, Halt | Flatten) and not self.halted:
             self._emit(TradingHalted(time, command.reason), out)
-            self._cancel_entries(Breach.HALTED, time, out)
+            self._cancel_entries(_HALTED, time, out)
         if isinstance(command, Flatten):
             self._flatten(time, out)
         if isinstance(command, Resume):
@@ -469,14 +470,14 @@ class Engine(State):
         self._take_mark(event.session, equity)
         if self._watch is not before:
             self._report_breaches(before, event.time, out)
-        keep = self._margin_call(event.time, out) if self._margin else 1.0
+        keep, required = self._margin_call(event.time, out) if self._margin else (1.0, 0.0)
         targets = self._on_close(event)
         if targets or self._deferred or self._decides_always:
-            self._decide(event, targets or [nan] * len(bars), gone, keep < 1.0, out)
+            self._decide(event, targets or [nan] * len(bars), gone, required, out)
         if self._eventful:
             for bar in event.bars:
                 if bar.symbol in self._eventful and bar.symbol not in gone:
-                    self._ask(bar.symbol, event.time, keep < 1.0, out)
+                    self._ask(bar.symbol, event.time, required, out)
         if keep < 1.0:
             self._liquidate(keep, event.time, out)
         return out
@@ -540,7 +541,7 @@ class Engine(State):
         event: BarsClosed,
         targets: Sequence[float],
         gone: AbstractSet[str],
-        called: bool,  # noqa: FBT001
+        required: float,
         out: list[JournalEvent],
     ) -> None:
         """Take the targets that changed, withdraw what they replace, and order what is due; nothing for symbols that are gone."""
@@ -565,7 +566,7 @@ class Engine(State):
             self._withdraw(symbol, event.time, out)
             due.append(self._assignments[symbol])
         if due:
-            self._order(due, called, event.time, out)
+            self._order(due, required, event.time, out)
 
     def _is_resized(self, symbol: str, session: int, measuring: Measuring) -> bool:
         """Return whether the standing target of a symbol is sized anew: risk parity, at its first close of a month."""
@@ -595,18 +596,22 @@ class Engine(State):
 
     # Margin
 
-    def _margin_call(self, time: int, out: list[JournalEvent]) -> float:
-        """Return the share of every position that the equity backs; below 1 open entries are withdrawn."""
+    def _margin_call(self, time: int, out: list[JournalEvent]) -> tuple[float, float]:
+        """Return the share of every position that the equity backs, and the equity that a call asks for, 0 without one.
+
+        Below 1 open entries are withdrawn.
+        """
         marks, required = self.portfolio.marks, 0.0
         for symbol in self.portfolio.held:
             terms = self._terms[symbol]
             lots = self.portfolio.positions[symbol].lots
             required += maintenance_margin(lots, marks[symbol], terms.lots_per_unit, terms.margin)
         keep = share_to_keep(self._equity, required)
-        if keep < 1.0:
-            self._emit(MarginCalled(time, self._equity, required), out)
-            self._cancel_entries(Breach.MARGIN_CALL, time, out)
-        return keep
+        if not keep < 1.0:
+            return keep, 0.0
+        self._emit(MarginCalled(time, self._equity, required), out)
+        self._cancel_entries(Barred(Breach.MARGIN_CALL.value, self._equity, required), time, out)
+        return keep, required
 
     def _liquidate(self, keep: float, time: int, out: list[JournalEvent]) -> None:
         """Order every position down to the share that the equity backs."""
@@ -620,12 +625,12 @@ class Engine(State):
 
     # From targets to orders
 
-    def _order(self, due: list[Assignment], called: bool, time: int, out: list[JournalEvent]) -> None:  # noqa: FBT001
+    def _order(self, due: list[Assignment], required: float, time: int, out: list[JournalEvent]) -> None:
         """Plan every due symbol: sells before buys, each in code-point order, each counting those accepted before it."""
         if self._measuring is not None:
             self._measuring.update()
         self._shares = {}
-        barred, position = self._barred(called=called), self.portfolio.position
+        barred, position = self._barred(required), self.portfolio.position
         sizes = [(assignment, self._size(assignment), position(assignment.symbol).lots) for assignment in due]
         if len(sizes) > 1:
             sizes.sort(key=lambda one: one[1].lots > one[2])
@@ -679,7 +684,7 @@ class Engine(State):
 
     # Orders of a strategy's own
 
-    def _ask(self, symbol: str, time: int, called: bool, out: list[JournalEvent]) -> None:  # noqa: FBT001
+    def _ask(self, symbol: str, time: int, required: float, out: list[JournalEvent]) -> None:
         """Ask a strategy for orders after a close of its symbol, and place and withdraw them."""
         strategy = self._assignments[symbol].strategy
         bars, factor = self._targets.past(symbol)
@@ -693,7 +698,7 @@ class Engine(State):
             if isinstance(wish, Cancel):
                 self._cancel_tag(symbol, wish.tag, time, out)
             else:
-                self._place_wish(symbol, wish, called, time, out)
+                self._place_wish(symbol, wish, required, time, out)
 
     def _cancel_tag(self, symbol: str, tag: int, time: int, out: list[JournalEvent]) -> None:
         for order in list(self.resting.get(symbol, {}).values()):
@@ -714,13 +719,13 @@ class Engine(State):
                 alone.parent = NO_PARENT
                 self._emit(amendment(time, order, alone), out)
 
-    def _place_wish(self, symbol: str, wish: Wish, called: bool, time: int, out: list[JournalEvent]) -> None:  # noqa: FBT001
+    def _place_wish(self, symbol: str, wish: Wish, required: float, time: int, out: list[JournalEvent]) -> None:
         """Plan an order of the strategy's own; what limits, margin and cash leave of it is requested, with its children."""
         units = self._lots_per_unit[symbol]
         lots = whole_lots(wish.quantity, units)
         if lots == 0:
             return
-        plan, entering = self._plan_wish(symbol, wish, wish.side * lots, called)
+        plan, entering = self._plan_wish(symbol, wish, wish.side * lots, required)
         strategy = self._assignments[symbol].strategy_name
         if plan.breach:
             code = Breach(plan.breach).code
@@ -732,7 +737,7 @@ class Engine(State):
         for child in wish.children:
             self._request_wish(symbol, child, 0, 0, place, time, out)
 
-    def _plan_wish(self, symbol: str, wish: Wish, lots: int, called: bool) -> tuple[Plan, int]:  # noqa: FBT001
+    def _plan_wish(self, symbol: str, wish: Wish, lots: int, required: float) -> tuple[Plan, int]:
         """Return the plan of an own order of signed ``lots``, and how many of the planned ones enter a position."""
         held, mark, terms = self.portfolio.position(symbol).lots, self.portfolio.marks[symbol], self._terms[symbol]
         self._shares = {}
@@ -741,7 +746,7 @@ class Engine(State):
         limit, stop = self._on_grid(symbol, wish.side, wish.limit, limit=True), self._on_grid(symbol, wish.side, wish.stop)
         price = price_of_wish(wish.side, limit, stop, mark)
         wanted = Size(parts.base + parts.entering, 0.0, missing=False)
-        account = self._account(symbol, wanted, parts.base, self._barred(called=called), price, mark)
+        account = self._account(symbol, wanted, parts.base, self._barred(required), price, mark)
         reserved = reserved_money(rows, 0, len(rows), wish.group, mark, self._cost_rate, terms.lots_per_unit)
         account = account._replace(exposure=reserve(account.exposure, reserved))
         plan = plan_wish(parts, price, self._cost_rate, terms.lots_per_unit, self._limits, account)
@@ -830,10 +835,9 @@ class Engine(State):
             values.append(0.0 if name == symbol else worst_value(lots, *self._open_lots(name), price, terms.lots_per_unit))
         return values
 
-    def _barred(self, *, called: bool) -> Barred:
-        if self.halted:
-            return Barred(Breach.HALTED.value, 0.0, 0.0)
-        return barred_account(self._watch, self._limits, self._equity, called)
+    def _barred(self, required: float) -> Barred:
+        """Return what bars the account from entries; ``required`` is the equity that a margin call asked for, 0 without one."""
+        return _HALTED if self.halted else barred_account(self._watch, self._limits, self._equity, required)
 
     def _refuse(self, assignment: Assignment, plan: Plan, wanted: Size, held: int, time: int, out: list[JournalEvent]) -> None:
         if plan.again and assignment.symbol in self._deferred:
@@ -858,8 +862,7 @@ class Engine(State):
         if order is not None:
             self._emit(OrderCancelled(time, order.order_id), out)
 
-    def _cancel_entries(self, breach: Breach, time: int, out: list[JournalEvent]) -> None:
-        barred = Barred(breach.value, 0.0, 0.0)
+    def _cancel_entries(self, barred: Barred, time: int, out: list[JournalEvent]) -> None:
         for _, order in sorted(self.working.items()):
             withdrawn = self._leave_exit(order, time, out)
             if withdrawn:  # planned again at each close once trading resumes

@@ -12,7 +12,16 @@ import numpy as np
 
 from domain.compilation import compiled, prefetch
 from domain.market import Side
-from domain.rules.accounting import Position, apply_fill, apply_split, delisting_price, dividend_cash, split_lots, value_of
+from domain.rules.accounting import (
+    Position,
+    apply_fill,
+    apply_split,
+    delisting_price,
+    dividend_cash,
+    is_receivable,
+    split_lots,
+    value_of,
+)
 from domain.rules.book import (
     NO_GROUP,
     NO_PARENT,
@@ -312,7 +321,7 @@ def _apply_actions(
             receivable[row.key] = 0.0
         elif state.lots != 0:
             paid = dividend_cash(state.lots, row.value, lots_per_unit)
-            if row.kind == ACCRUAL and paid > 0.0:  # a short owes it on the ex-date
+            if is_receivable(paid, row.kind == ACCRUAL):
                 receivable[row.key] = paid
             else:
                 account.cash += paid
@@ -652,15 +661,17 @@ def _place_lines(  # noqa: C901 - a line is a withdrawal, a child or an order
 
 
 @compiled
-def _call_margin(account: Any, states: Rows, fixed: Rows, bar: int, book: Rows, slots: int, refusal_rows: Rows) -> None:
-    """Leave of every order that waits what reduces a position, on a margin call."""
+def _call_margin(
+    account: Any, states: Rows, fixed: Rows, bar: int, book: Rows, slots: int, required: float, refusal_rows: Rows
+) -> None:
+    """Leave of every order that waits what reduces a position, on a margin call that asks for ``required``."""
     for s in range(len(states)):
         state = states[s]
         side = 1 if state.pending > 0 else -1
         exiting = reducing_lots(side, abs(state.pending), state.lots)
         if abs(state.pending) > exiting:
             row, withdrawn = refusal_rows[account.refusals], abs(state.pending) - exiting
-            _write_refusal(row, bar, s, withdrawn, Breach.MARGIN_CALL.value, 0.0, 0.0)
+            _write_refusal(row, bar, s, withdrawn, Breach.MARGIN_CALL.value, account.equity, required)
             account.refusals += 1
             if exiting == 0:
                 account.waiting -= 1
@@ -991,13 +1002,15 @@ def loop(  # noqa: C901, PLR0911, PLR0912, PLR0915 - the order of a bar's steps,
         if session != account.session:
             account.session = session
             account.entries = 0
-        keep = 1.0
+        keep, required = 1.0, 0.0
         if margin:
-            keep = share_to_keep(equity, _maintenance(states, fixed))
+            maintenance = _maintenance(states, fixed)
+            keep = share_to_keep(equity, maintenance)
             if keep < 1.0:
+                required = maintenance
                 if account.refusals + 2 * symbols > capacity:
                     return False
-                _call_margin(account, states, fixed, first, book, slots, refusal_rows)
+                _call_margin(account, states, fixed, first, book, slots, required, refusal_rows)
 
         count = 0
         for index in range(begin, end):
@@ -1011,7 +1024,7 @@ def loop(  # noqa: C901, PLR0911, PLR0912, PLR0915 - the order of a bar's steps,
                 due[count] = index
                 states[s].due = 1
                 count += 1
-        barred = barred_account(watched, limits, equity, keep < 1.0)
+        barred = barred_account(watched, limits, equity, required)
         if count > 0:
             if account.refusals + symbols > capacity:
                 return False

@@ -33,13 +33,13 @@ from domain.measuring import Measuring
 from domain.orders import TERMINAL, Order, Status, advance
 from domain.portfolio import Portfolio
 from domain.resting import Places, rows_of
-from domain.rules.accounting import Split, apply_fill, apply_split, split_lots
+from domain.rules.accounting import Split, apply_fill, apply_split, is_receivable, split_lots
 from domain.rules.book import split_orders
 from domain.rules.costs import cost_rate
 from domain.rules.exits import opens
 from domain.rules.fills import Reason
 from domain.rules.limits import UNWATCHED, Breach, watch
-from domain.rules.planning import enters
+from domain.rules.planning import enters, is_planned_again
 from domain.run import NO_LIMITS, RunSpec
 
 if TYPE_CHECKING:
@@ -51,19 +51,7 @@ if TYPE_CHECKING:
 _TARGET, _LIQUIDATION = Reason.TARGET.code, Reason.LIQUIDATION.code
 # A member of an enumeration takes as long to look up as a call.
 _REQUESTED, _ACCEPTED, _PARTIALLY_FILLED, _FILLED = Status.REQUESTED, Status.ACCEPTED, Status.PARTIALLY_FILLED, Status.FILLED
-_AGAIN = {
-    breach.code
-    for breach in (
-        Breach.MISSING_INPUT,
-        Breach.DAILY_LOSS_LIMIT,
-        Breach.MAX_DRAWDOWN,
-        Breach.HALTED,
-        Breach.MARGIN_CALL,
-        Breach.PRICE_COLLAR,
-        Breach.MAX_ORDER_RATE,
-        Breach.DOUBTED_DATA,
-    )
-}
+_AGAIN = {breach.code for breach in Breach if is_planned_again(breach.value)}
 
 
 class State:
@@ -266,7 +254,7 @@ class State:
             side, lots = (-1 if position.lots > 0 else 1), abs(position.lots)
             settled = apply_fill(position, side, lots, event.opening_price, 0.0, self._lots_per_unit[action.symbol])
             self.portfolio.book_action(event, settled.position)
-        elif action.action == "dividend" and action.pay_date is not None and event.cash > 0.0:  # a short owes it on the ex-date
+        elif action.action == "dividend" and is_receivable(event.cash, action.pay_date is not None):
             self._receivable[key] = event.cash
         else:
             self._receivable.pop(key, None)

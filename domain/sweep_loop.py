@@ -188,7 +188,7 @@ def _run(  # noqa: C901, PLR0912 - the order of a bar's steps, as in the kernel
         if session_of[last] != session:
             session, entries = session_of[last], 0
         before = close[last - 1] if last > 0 else 0.0
-        barred = barred_account(watched, book.limits, equity[last], False)  # noqa: FBT003 - compiled code takes no keyword
+        barred = barred_account(watched, book.limits, equity[last], 0.0)
         barred = barred_symbol(barred, book.limits, entries, close[last], before)
         plan = _planned(holding, standing, equity[last], close[last], barred, book)
         holding = Holding(holding.cash, holding.position, plan.lots, holding.tally)  # in place of what was still open

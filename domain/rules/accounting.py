@@ -114,6 +114,12 @@ def apply_split(position: Position, ratio: float, opening_price: float, lots_per
 
 
 @rule
+def is_receivable(cash: float, has_pay_date: bool) -> bool:
+    """Return whether a dividend waits for its pay date: what a long position is paid; a short owes it on the ex-date."""
+    return has_pay_date and cash > 0.0
+
+
+@rule
 def delisting_price(lots: int, close: float, haircut: float) -> float:
     """Return what a position of ``lots`` in a delisted share is settled at: the last price less a ``haircut`` (a fraction).
 

@@ -120,6 +120,12 @@ def stop_is_met(side: int, stop: float, point: float) -> bool:
 
 
 @rule
+def stop_point(side: int, stop: float, point: float) -> float:
+    """Return where a stop acts that the price meets coming from ``point``: the stop, or the point if it lies through it (a gap)."""
+    return point if stop_is_met(side, stop, point) else stop
+
+
+@rule
 def limit_is_met(side: int, limit: float, point: float, half_tick: float) -> bool:
     """Return whether trading at ``point`` is through a limit, by more than half a tick: a mere touch does not fill.
 
@@ -135,8 +141,8 @@ def limit_is_touched(side: int, limit: float, point: float) -> bool:
 
 
 @rule
-def gapped_price(side: int, limit: float, point: float) -> float:
-    """Return the price of a limit order reached at ``point``: the point where that is better (a gap), else the limit."""
+def limit_price(side: int, limit: float, point: float) -> float:
+    """Return the price of a limit order met at ``point``: the point where that is better (a gap in our favour), else the limit."""
     return point if side * (limit - point) > 0.0 else limit
 
 

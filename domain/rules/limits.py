@@ -206,10 +206,13 @@ def reserve(exposure: Exposure, money: float) -> Exposure:
 
 
 @rule
-def barred_account(state: Watch, limits: Limits, equity: float, called: bool) -> Barred:
-    """Return what bars the whole account from entries: a margin call, the drawdown, the day's loss, or nothing."""
-    if called:
-        return Barred(Breach.MARGIN_CALL.value, 0.0, 0.0)
+def barred_account(state: Watch, limits: Limits, equity: float, required: float) -> Barred:
+    """Return what bars the whole account from entries: a margin call, the drawdown, the day's loss, or nothing.
+
+    ``required`` is the equity that a margin call asked for, 0 where there is none.
+    """
+    if required > 0.0:
+        return Barred(Breach.MARGIN_CALL.value, equity, required)
     if state.drawdown_breach != 0:
         return Barred(state.drawdown_breach, 1.0 - equity / state.peak, limits.max_drawdown)
     if state.daily_breach != 0:

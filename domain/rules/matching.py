@@ -14,12 +14,13 @@ from domain.rules.fills import (
     OrderType,
     PathMode,
     TimeInForce,
-    gapped_price,
     limit_is_met,
     limit_is_touched,
+    limit_price,
     simulate_fill,
     simulate_market_fill,
     stop_is_met,
+    stop_point,
 )
 from domain.rules.rule import rule
 
@@ -148,12 +149,11 @@ def price_met(book: Book, slot: int, begin: float, end: float, grid: Grid) -> fl
     kind = book[slot].kind
     if kind in (_MARKET, _ON_CLOSE):
         return nan
-    if is_met(book, slot, begin, grid):
-        return begin
-    if not is_met(book, slot, end, grid):
+    if not (is_met(book, slot, begin, grid) or is_met(book, slot, end, grid)):
         return nan
-    level = book[slot].limit if kind == _LIMIT else book[slot].stop
-    return gapped_price(1 if end < begin else -1, level, begin)  # a limit between two ticks can lie behind us
+    if kind == _LIMIT:
+        return limit_price(book[slot].side, book[slot].limit, begin)
+    return stop_point(book[slot].side, book[slot].stop, begin)
 
 
 @rule
@@ -185,7 +185,7 @@ def act(book: Book, first: int, last: int, slot: int, point: float, trading: Tra
         most = trading.position.lots if trading.position.lots > 0 else 0
         cut, lots = lots - most, most
     if book[slot].kind == _LIMIT:
-        price = gapped_price(side, book[slot].limit, point)
+        price = limit_price(side, book[slot].limit, point)
         fill = simulate_fill(side, lots, price, trading.allowance, cash, terms.costs, terms.levies, terms.lots_per_unit)
     else:
         fill = simulate_market_fill(

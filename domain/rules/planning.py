@@ -69,6 +69,21 @@ def payable_lots(lots: int, price: float, cost_rate: float, spendable: float, lo
 
 
 @rule
+def is_planned_again(breach: int) -> bool:
+    """Return whether an entry refused for this is planned anew at each close while its target stands: what bars it may pass."""
+    return breach in (
+        Breach.MISSING_INPUT.value,
+        Breach.DAILY_LOSS_LIMIT.value,
+        Breach.MAX_DRAWDOWN.value,
+        Breach.HALTED.value,
+        Breach.MARGIN_CALL.value,
+        Breach.PRICE_COLLAR.value,
+        Breach.MAX_ORDER_RATE.value,
+        Breach.DOUBTED_DATA.value,
+    )
+
+
+@rule
 def plan_order(  # noqa: C901 - one rule after the other, in the order in which they cut
     wanted: Size, held: int, price: float, cost_rate: float, lots_per_unit: int, limits: Limits, account: Account
 ) -> Plan:

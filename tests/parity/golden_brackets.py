@@ -217,7 +217,7 @@ BRACKETS = (
     ),
     Case(
         "order_planned_as_an_entry_stays_one",
-        "from flat 100 are bought above 11 and 100 sold below 9; bought at 11, then left at the market: the 100 below 9 enter a short",
+        "from flat 100 to buy above 11, 100 to sell below 9; bought at 11, left at the market: the 100 below 9 enter a short",
         (FLAT, (10, 11.5, 10, 11), (11, 11, 11, 11), (11, 11, 11, 11), (11, 11, 8.5, 9)),
         (Fill(1, "buy", 100, 11.0), Fill(3, "sell", 100, 11.0), Fill(4, "sell", 100, 9.0)),
         orders={0: [Wish(BUY, 100, STOP, stop=11.0), Wish(SELL, 100, STOP, stop=9.0)], 2: [Wish(SELL, 100)]},

@@ -58,6 +58,7 @@ def test_a_margin_call_withdraws_a_short_that_waits_from_flat() -> None:
     run = run_scripts(past, {"AAA": "1", "BBB": ". -0.25"}, quantity(1_900), **borrowing())
     assert booked(run) == LIQUIDATED
     assert refused(run) == [(2, "BBB", "margin_call", 475), (3, "BBB", "margin", 475)]
+    assert (run.refusals[0].value, run.refusals[0].bound) == (24_000.0, 28_500.0)
 
 
 def test_a_margin_call_leaves_of_a_turn_to_short_the_sale_of_what_is_held() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.market import AssetClass, CorporateAction
-from domain.rules.accounting import Booking, Position, Split, apply_fill, apply_split, dividend_cash, split_lots, value_of
+from domain.rules.accounting import Booking, Position, Split, apply_fill, apply_split, dividend_cash, is_receivable, split_lots, value_of
 
 COIN = 100_000_000
 
@@ -98,6 +98,11 @@ def test_ratio_that_is_no_binary_fraction_still_counts_whole() -> None:
     assert split_lots(100, 1.15) == 115
     after = apply_split(Position(100, 11.5, 0.0), 1.15, 10.0, 1)
     assert (after.position.lots, after.cash) == (115, 0.0)
+
+
+def test_a_dividend_waits_for_its_pay_date_where_it_has_one_and_is_ours() -> None:
+    """A short owes it on the ex-date."""
+    assert [is_receivable(cash, dated) for cash in (5.0, -5.0) for dated in (True, False)] == [True, False, False, False]
 
 
 def test_dividend_is_rounded_to_the_fourth_decimal() -> None:

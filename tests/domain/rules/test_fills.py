@@ -17,12 +17,13 @@ from domain.rules.fills import (
     Reason,
     TimeInForce,
     fee_of,
-    gapped_price,
     limit_is_met,
+    limit_price,
     market_price,
     simulate_fill,
     simulate_market_fill,
     stop_is_met,
+    stop_point,
     volume_allowance,
 )
 
@@ -161,10 +162,16 @@ def test_a_limit_is_not_met_by_exactly_half_a_tick_at_any_cent() -> None:
         assert [limit for limit, point in zip(limits, more, strict=True) if not limit_is_met(side, limit, point, 0.005)] == []
 
 
+def test_a_stop_that_the_market_gapped_over_acts_at_the_worse_price() -> None:
+    """A sale at 10 where the bar opens at 9 acts at 9, a purchase where it opens at 11 at 11; else the stop, met later."""
+    assert [stop_point(-1, 10.0, point) for point in (9.0, 10.0, 10.5)] == [9.0, 10.0, 10.0]
+    assert [stop_point(1, 10.0, point) for point in (11.0, 10.0, 9.5)] == [11.0, 10.0, 10.0]
+
+
 def test_a_limit_that_the_market_gapped_over_gets_the_better_price() -> None:
     """A buy at 10 where the bar opens at 9 pays 9; a sale at 10 that opens at 11 gets 11; else the limit."""
-    assert [gapped_price(1, 10.0, point) for point in (9.0, 10.0, 10.5)] == [9.0, 10.0, 10.0]
-    assert [gapped_price(-1, 10.0, point) for point in (11.0, 10.0, 9.5)] == [11.0, 10.0, 10.0]
+    assert [limit_price(1, 10.0, point) for point in (9.0, 10.0, 10.5)] == [9.0, 10.0, 10.0]
+    assert [limit_price(-1, 10.0, point) for point in (11.0, 10.0, 9.5)] == [11.0, 10.0, 10.0]
 
 
 def test_regulators_take_their_fees_of_sales_alone() -> None:

@@ -278,12 +278,12 @@ def test_an_account_is_barred_by_a_margin_call_before_a_drawdown_before_a_day() 
     """Peak 125,000 and base 100,000 with 90,000 left: down 28 % from the peak, 10 % on the day."""
     state = Watch(1, 100_000.0, 125_000.0, Breach.DAILY_LOSS_LIMIT.value, Breach.MAX_DRAWDOWN.value, 0.0)
     limits = Limits(daily_loss_limit=0.05, max_drawdown=0.2)
-    assert barred_account(state, limits, 90_000.0, called=True) == Barred(Breach.MARGIN_CALL.value, 0.0, 0.0)
-    drawdown = barred_account(state, limits, 90_000.0, called=False)
+    assert barred_account(state, limits, 90_000.0, 95_000.0) == Barred(Breach.MARGIN_CALL.value, 90_000.0, 95_000.0)
+    drawdown = barred_account(state, limits, 90_000.0, 0.0)
     assert drawdown == (Breach.MAX_DRAWDOWN.value, pytest.approx(0.28), 0.2)
-    daily = barred_account(state._replace(drawdown_breach=0), limits, 90_000.0, called=False)
+    daily = barred_account(state._replace(drawdown_breach=0), limits, 90_000.0, 0.0)
     assert daily == (Breach.DAILY_LOSS_LIMIT.value, pytest.approx(0.1), 0.05)
-    calm = barred_account(state._replace(drawdown_breach=0, daily_breach=0), limits, 90_000.0, called=False)
+    calm = barred_account(state._replace(drawdown_breach=0, daily_breach=0), limits, 90_000.0, 0.0)
     assert calm == NOTHING_BARRED
 
 

@@ -101,6 +101,13 @@ def test_lots_within_a_risk_are_the_most_of_them() -> None:
     assert within(100, 0, 0.00501) == (100, pytest.approx(0.005))
 
 
+@pytest.mark.parametrize("equity", [0.0, -1.0])
+def test_the_risk_of_an_account_without_equity_is_beyond_any_bound(equity: float) -> None:
+    """A share of nothing: none of the lots are within it."""
+    values = [0.0, 0.0]
+    assert lots_within_risk(falling(0.1), values, 2, 0, 10, 0, 50.0, 1, equity, 0.5, np.zeros(RETURNS)) == (0, np.inf)
+
+
 def test_what_is_held_stays_beyond_any_risk() -> None:
     """150 kept though 100 would be allowed."""
     assert within(400, 150, 0.00501)[0] == 150

@@ -16,6 +16,7 @@ from domain.rules.planning import (
     Shorting,
     bound_by_margin,
     enters,
+    is_planned_again,
     kept_lots,
     parts_of_wish,
     payable_lots,
@@ -206,6 +207,13 @@ def test_an_account_without_equity_enters_nothing_and_leaves_everything(equity: 
     made = plan(10, -5, limits=Limits(0.3), equity=equity)
     assert made == Plan(5, Breach.MISSING_INPUT.value, 10, equity, 0.0, again=True)
     assert plan(0, -5, limits=Limits(0.3), equity=equity) == order(5)
+
+
+def test_what_bars_an_entry_for_a_time_is_planned_again_and_what_cuts_it_is_not() -> None:
+    """An input may come, a day ends, a person resumes, a call is met, a price comes back; a size stays too large."""
+    again = {breach.code for breach in Breach if is_planned_again(breach.value)}
+    for_a_time = {"daily_loss_limit", "max_drawdown", "halted", "margin_call", "price_collar", "max_order_rate", "doubted_data"}
+    assert again == {"missing_input", *for_a_time}
 
 
 # Orders of a strategy's own
