@@ -7,6 +7,7 @@ is the business of ``domain.statistical_checks``; ``domain.examination`` applies
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -25,6 +26,7 @@ _MISTAKEN_UNIT_UNTIL: Final = 31 * DAY
 _FIRST_DAILY: Final = -170 * 365 * DAY  # about 1800, before any exchange's records
 _FIRST_INTRADAY: Final = 10 * 365 * DAY  # about 1980, before any vendor's
 _FIRST_UNCOUNTABLE: Final = 2.0**63
+_FEW_ROWS: Final = 2
 _FEW_SINGLE: Final = 20
 _USUAL_SINGLE: Final = 0.002  # of the bars
 _MONDAY: Final = 4  # 1970-01-05 was a Monday
@@ -120,10 +122,49 @@ def _bar_keys(series: Series) -> NDArray[np.int64]:
 
 
 def _order(series: Series) -> Iterator[Mark]:
-    """Mark rows that arrive after a later bar."""
+    """Mark the fewest rows without which the others arrive in order; of rows that all come newest first, the first."""
     key = _bar_keys(series)
-    late, latest = key < np.maximum.accumulate(key), np.maximum.accumulate(series.time)
-    yield Mark(late, "out_of_order", lambda at: f"arrived after the bar of {iso(int(latest[at]))}")
+    if len(key) > _FEW_ROWS and key[0] > key[-1] and np.all(key[1:] <= key[:-1]):
+        yield Mark(np.arange(len(key)) == 0, "out_of_order", lambda _: f"all {len(key)} rows arrive newest first")
+        return
+    time, kept = series.time, _in_order(key)
+
+    def placed(at: int) -> str:
+        before = time[:at][kept[:at]]
+        if len(before) and before[-1] > time[at]:
+            return f"arrived after the bar of {iso(int(before[-1]))}"
+        return f"arrived before the bar of {iso(int(time[at:][kept[at:]][0]))}"
+
+    yield Mark(~kept, "out_of_order", placed)
+
+
+def _in_order(key: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return the longest run of rows whose keys never fall, those that arrived earlier before others as long.
+
+    Rows no earlier than all before and no later than all behind them belong to it; of the others it is found by patience sorting
+    (Fredman, 1975), from the last row on.
+    """
+    kept: NDArray[np.bool_] = (key >= np.maximum.accumulate(key)) & (key <= np.minimum.accumulate(key[::-1])[::-1])
+    rest = np.flatnonzero(~kept)
+    if not len(rest):
+        return kept
+    tails: list[int] = []  # the last key of the best run of each length, negated: from the last row on keys never rise
+    last: list[int] = []  # the row it ends with
+    before = np.full(len(rest), -1, np.int64)
+    negated = (-key[rest]).tolist()
+    for place, value in enumerate(reversed(negated)):
+        length = bisect_right(tails, value)
+        before[place] = last[length - 1] if length else -1
+        if length == len(tails):
+            tails.append(value)
+            last.append(place)
+        else:
+            tails[length], last[length] = value, place
+    place = last[-1]
+    while place >= 0:
+        kept[rest[len(rest) - 1 - place]] = True
+        place = int(before[place])
+    return kept
 
 
 def _calendar(series: Series) -> Iterator[Mark]:

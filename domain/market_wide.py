@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
 
     from domain.quality import Finding, Series
 
@@ -17,6 +19,19 @@ _BEFORE: Final = 40
 _LEAST_SIGMAS: Final = 10.0
 _SHARE: Final = 0.5
 _MOST_DOUBTED: Final = 10_000  # a file with more of them holds no market
+_AT_ONCE: Final = 1_000  # instants for which every symbol is looked at together
+_LEAST_USUAL: Final = 1e-5
+
+
+class _Market(NamedTuple):
+    """One symbol's bars in time order, prices as logarithms; NaN where there is none."""
+
+    symbol: str
+    time: NDArray[np.int64]
+    open: NDArray[np.float64]
+    high: NDArray[np.float64]
+    low: NDArray[np.float64]
+    close: NDArray[np.float64]
 
 
 def without_market_wide(all_series: Sequence[Series], findings: Sequence[Finding]) -> list[Finding]:
@@ -28,36 +43,61 @@ def without_market_wide(all_series: Sequence[Series], findings: Sequence[Finding
     doubted = [finding for finding in findings if finding.kind in MOVES]
     if len(all_series) <= _FEWEST_OTHERS or not 0 < len(doubted) <= _MOST_DOUBTED:
         return list(findings)
-    ordered = [series.in_time_order() for series in all_series]
-    confirmed = {id(finding) for finding in doubted if _is_confirmed(finding, ordered)}
+    confirmed = {id(finding) for finding in _confirmed([_market_of(series) for series in all_series], doubted)}
     return [finding for finding in findings if id(finding) not in confirmed]
 
 
-def _is_confirmed(finding: Finding, ordered: Sequence[Series]) -> bool:
-    own, others = 0.0, []
-    for series in ordered:
-        sigmas = _excursion(series, finding.time, finding.kind)
-        if series.instrument.symbol == finding.symbol:
-            own = sigmas or 0.0
-        elif sigmas is not None:
-            others.append(sigmas)
+def _confirmed(markets: Sequence[_Market], doubted: Sequence[Finding]) -> Iterator[Finding]:
+    """Yield the doubted moves that the other markets made too."""
+    number = {market.symbol: place for place, market in enumerate(markets)}
+    for kind in MOVES:
+        moves = sorted((finding for finding in doubted if finding.kind == kind), key=lambda finding: finding.time)
+        times = np.unique([finding.time for finding in moves])
+        for first in range(0, len(times), _AT_ONCE):
+            chunk = times[first : first + _AT_ONCE]
+            sigmas = np.stack([_excursions(market, chunk, kind) for market in markets])
+            for finding in moves:
+                at = int(np.searchsorted(chunk, finding.time))
+                if at < len(chunk) and chunk[at] == finding.time and _is_confirmed(sigmas[:, at], number[finding.symbol]):
+                    yield finding
+
+
+def _is_confirmed(sigmas: NDArray[np.float64], own: int) -> bool:
+    """Return whether the excursions of all symbols at one instant explain that of the symbol ``own``."""
+    others = np.delete(sigmas, own)
+    others = np.sort(others[~np.isnan(others)])
     # The lower median: one of two others may itself hold an error.
-    return len(others) >= _FEWEST_OTHERS and sorted(others)[(len(others) - 1) // 2] >= max(_LEAST_SIGMAS, _SHARE * own)
+    bound = max(_LEAST_SIGMAS, _SHARE * float(np.nan_to_num(sigmas[own])))
+    return len(others) >= _FEWEST_OTHERS and bool(others[(len(others) - 1) // 2] >= bound)
 
 
-def _excursion(series: Series, time: int, kind: str) -> float | None:
-    """Return how far the bar of ``time`` went up (a spike) or down from its open and the close before; None without such a bar."""
-    times = series.time
-    at = int(np.searchsorted(times, time))
-    if at >= len(times) or times[at] != time or at < 2:
-        return None
-    rows = series.row[max(0, at - _BEFORE) : at + 1]
-    closes = series.rows.close[rows[:-1]]
-    opened = series.rows.open[rows[-1]]
-    extreme = series.rows.high[rows[-1]] if kind == "spike" else series.rows.low[rows[-1]]
-    if not (min(extreme, opened) > 0.0 and np.all(closes > 0.0)):
-        return None
-    begun = max(opened, closes[-1]) if kind == "spike" else min(opened, closes[-1])  # a gap over night is no excursion
-    usual = 1.4826 * float(np.median(np.abs(np.diff(np.log(closes)))))
-    move = float(np.log(extreme / begun))
-    return (move if kind == "spike" else -move) / max(usual, 1e-5)
+def _market_of(series: Series) -> _Market:
+    ordered = series.in_time_order()
+    with np.errstate(invalid="ignore", divide="ignore"):
+        prices = [np.log(ordered.column(name)) for name in ("open", "high", "low", "close")]
+    return _Market(series.instrument.symbol, ordered.time, *(np.where(np.isfinite(one), one, np.nan) for one in prices))
+
+
+def _excursions(market: _Market, times: NDArray[np.int64], kind: str) -> NDArray[np.float64]:
+    """Return how far the bars of ``times`` went up (a spike) or down from their open and the close before; NaN without a bar."""
+    sigmas = np.full(len(times), np.nan)
+    place = np.searchsorted(market.time, times)
+    there = (place >= 2) & (place < len(market.time))  # a return before it
+    there[there] = market.time[place[there]] == times[there]
+    at = place[there]
+    opened, before = market.open[at], market.close[at - 1]
+    up, down = market.high[at] - np.maximum(opened, before), np.minimum(opened, before) - market.low[at]
+    move = up if kind == "spike" else down  # a gap over night is no excursion
+    sigmas[there] = move / np.maximum(1.4826 * _usual_returns(market.close, at), _LEAST_USUAL)
+    return sigmas
+
+
+def _usual_returns(close: NDArray[np.float64], at: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the median absolute return between the last 40 closes before each of the bars ``at``, fewer near the first."""
+    returns, usual = np.abs(np.diff(close)), np.empty(len(at))
+    whole = at >= _BEFORE
+    if whole.any():
+        windows = np.lib.stride_tricks.sliding_window_view(returns, _BEFORE - 1)
+        usual[whole] = np.median(windows[at[whole] - _BEFORE], axis=1)
+    usual[~whole] = [np.median(returns[: bar - 1]) for bar in at[~whole].tolist()]
+    return usual

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import examination
+from domain.hard_checks import _in_order
 from domain.market import DAY, HOUR, MINUTE, TIMEFRAMES, AssetClass, Instrument
 from domain.new_york import day_of
 from domain.quality import IMPROBABLE, NO_TIME, Finding, Partition, Rows
@@ -154,6 +155,52 @@ def test_late_rows_are_flagged_and_sorted() -> None:
     assert [(found.row, found.kind) for found in findings] == [(2, "out_of_order")]
     assert checked.bars[0].time.tolist() == [first, second, third, fourth]
     assert checked.quarantined == ()
+
+
+@pytest.mark.parametrize(
+    ("arrival", "marked"),
+    [
+        ([0, 1, 9, 2, 3, 4, 5, 6, 7, 8], [2]),  # one row with a later date
+        ([5, 0, 1, 2, 3, 4], [0]),
+        ([0, 1, 2, 3, 4, 5, 1], [6]),
+        ([0, 1, 2, 4, 5, 3, 6], [5]),  # three bars late
+        ([0, 2, 1, 3, 5, 4, 6], [2, 5]),
+        ([0, 3, 4, 1, 2, 5], [3, 4]),  # as many the other way: those that arrived later
+        ([5, 4, 3, 2, 1, 0], [0]),  # newest first is one fact
+        ([5, 4, 3, 2, 0, 1], [0, 1, 2, 3]),
+    ],
+)
+def test_the_fewest_rows_that_break_the_order_are_flagged(arrival: list[int], marked: list[int]) -> None:
+    """A row out of place says nothing against those around it, and each is told beside which bar it stands."""
+    at = days(10)
+    findings = examine(rows(*(good(at[place]) for place in arrival)), DAILY, {"X": CRYPTO})[1]
+    found = [finding for finding in findings if finding.kind == "out_of_order"]
+    assert [finding.row for finding in found] == marked
+    assert all(
+        finding.detail.startswith(("arrived after the bar of ", "arrived before the bar of ", "all 6 ")) for finding in found
+    )
+
+
+def test_a_row_out_of_place_is_told_by_the_bar_beside_it() -> None:
+    """The tenth day stands before the third; the second stands behind the fourth."""
+    at = days(10)
+    early, late = (
+        examine(rows(*(good(at[place]) for place in arrival)), DAILY, {"X": CRYPTO})[1]
+        for arrival in ([0, 1, 9, 2, 3], [0, 2, 3, 1])
+    )
+    assert [one.detail for one in early if one.kind == "out_of_order"] == ["arrived before the bar of 2018-06-06T00:00:00Z"]
+    assert [one.detail for one in late if one.kind == "out_of_order"] == ["arrived after the bar of 2018-06-07T00:00:00Z"]
+
+
+@given(st.lists(st.integers(0, 30), min_size=1, max_size=60))
+def test_rows_left_in_order_are_as_many_as_can_be(keys: list[int]) -> None:
+    """Beside a table of the longest non-falling run that ends with each row."""
+    best = [1] * len(keys)
+    for end in range(len(keys)):
+        best[end] = 1 + max((best[one] for one in range(end) if keys[one] <= keys[end]), default=0)
+    kept = _in_order(np.array(keys, np.int64))
+    assert int(kept.sum()) == max(best)
+    assert np.all(np.diff(np.array(keys)[kept]) >= 0)
 
 
 def test_future_bar_is_quarantined_and_makes_no_other_bar_late() -> None:

@@ -8,7 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.market import AssetClass, CorporateAction
-from domain.rules.accounting import Booking, Position, Split, apply_fill, apply_split, dividend_cash, is_receivable, split_lots, value_of
+from domain.rules.accounting import (
+    Booking,
+    Position,
+    Split,
+    apply_fill,
+    apply_split,
+    dividend_cash,
+    is_receivable,
+    split_lots,
+    value_of,
+)
 
 COIN = 100_000_000
 
