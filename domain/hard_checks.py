@@ -27,6 +27,7 @@ _FIRST_DAILY: Final = -170 * 365 * DAY  # about 1800, before any exchange's reco
 _FIRST_INTRADAY: Final = 10 * 365 * DAY  # about 1980, before any vendor's
 _FIRST_UNCOUNTABLE: Final = 2.0**63
 _FEW_ROWS: Final = 2
+_MANY_BEHIND: Final = 3  # rows that would be late, for each that is dated too late
 _FEW_SINGLE: Final = 20
 _USUAL_SINGLE: Final = 0.002  # of the bars
 _MONDAY: Final = 4  # 1970-01-05 was a Monday
@@ -122,20 +123,37 @@ def _bar_keys(series: Series) -> NDArray[np.int64]:
 
 
 def _order(series: Series) -> Iterator[Mark]:
-    """Mark the fewest rows without which the others arrive in order; of rows that all come newest first, the first."""
+    """Mark rows that arrive after a later bar, and single ones dated so late that many after them would be late instead.
+
+    Of rows that all come newest first the first is marked; those of a bar that is there already are none of its business.
+    """
     key = _bar_keys(series)
     if len(key) > _FEW_ROWS and key[0] > key[-1] and np.all(key[1:] <= key[:-1]):
         yield Mark(np.arange(len(key)) == 0, "out_of_order", lambda _: f"all {len(key)} rows arrive newest first")
         return
-    time, kept = series.time, _in_order(key)
+    bars = np.sort(np.unique(key, return_index=True)[1])
+    early = np.zeros(len(key), np.bool_)
+    early[bars] = _early(key[bars])
+    reached = np.maximum.accumulate(np.where(early, np.iinfo(np.int64).min, key))
+    late, latest = np.zeros(len(key), np.bool_), np.maximum.accumulate(np.where(early, NO_TIME, series.time))
+    late[bars] = (key < reached)[bars]
 
     def placed(at: int) -> str:
-        before = time[:at][kept[:at]]
-        if len(before) and before[-1] > time[at]:
-            return f"arrived after the bar of {iso(int(before[-1]))}"
-        return f"arrived before the bar of {iso(int(time[at:][kept[at:]][0]))}"
+        if late[at]:
+            return f"arrived after the bar of {iso(int(latest[at]))}"
+        return f"arrived before the bar of {iso(int(series.time[at:][~early[at:]][0]))}"
 
-    yield Mark(~kept, "out_of_order", placed)
+    yield Mark(early | late, "out_of_order", placed)
+
+
+def _early(key: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return the rows that are dated too late: few against the rows behind them that come before their date."""
+    early = ~_in_order(key) & (key >= np.maximum.accumulate(key))
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], early, [False]]).astype(np.int8)))
+    for first, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+        behind = int(np.count_nonzero(key[end:] < key[end - 1]))
+        early[first:end] = behind >= _MANY_BEHIND * (end - first)
+    return early
 
 
 def _in_order(key: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -15,6 +15,8 @@ from domain.market import DAY, HOUR, MINUTE
 from domain.sessions import regular_hours, session_dates
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from domain.market import Timeframe
@@ -26,6 +28,8 @@ _NORMAL: Final = 1.4826  # standard deviation / median absolute deviation of a n
 RANGE: Final = 1.6  # mean range / standard deviation of a random walk over one bar (Parkinson, 1980: sqrt(8 / pi))
 _LEAST_SIGMA: Final = 1e-5
 _MOST_BUSY: Final = 2.0
+_NEWS: Final = 10.0  # times the usual volume: then a move is as large as the trading explains
+_FEWEST_OPENINGS: Final = 10
 _LONG_HOLE: Final = 10 * DAY  # what lies apart so far is not compared: anything may have happened between
 
 _LENGTHS: Final = (MINUTE, 5 * MINUTE, HOUR, DAY)
@@ -38,9 +42,10 @@ class Local:
     """Log prices of a series with declared splits taken out, and what is usual around each bar.
 
     ``gap`` is open against the close before (0 at the first bar and after a long hole). ``sigma`` is a robust standard deviation
-    of a bar's return, ``busy`` the square root of volume over its local median, between 1 and 2: a true move comes with trading.
-    ``volume`` is that ratio itself, NaN where unknown. ``least`` is the least move in question. ``undone`` are bars at which a
-    declared split left no trace in the prices.
+    of a bar's return, ``busy`` the square root of volume over its local median, between 1 and 2, more on news: a true move comes
+    with trading. ``volume`` is that ratio itself, ``money`` that of volume times price, which no split changes, intraday
+    openings of sessions among themselves; NaN where unknown. ``least`` is the least move in question. ``undone`` are bars at which
+    a declared split left no trace in the prices.
     """
 
     open: NDArray[np.float64]
@@ -50,6 +55,7 @@ class Local:
     gap: NDArray[np.float64]
     sigma: NDArray[np.float64]
     volume: NDArray[np.float64]
+    money: NDArray[np.float64]
     busy: NDArray[np.float64]
     least: float
     undone: tuple[int, ...]
@@ -66,11 +72,15 @@ def local(series: Series) -> Local:
     open_, high, low, close = open_ + shift, high + shift, low + shift, close + shift
     returns = np.abs(np.diff(close, prepend=close[:1]))
     sigma = np.maximum(_NORMAL * around(returns), around(high - low) / RANGE)
-    volume = volume_ratio(series, regular_bars(series))
-    busy = np.sqrt(np.clip(np.nan_to_num(volume, nan=1.0), 1.0, _MOST_BUSY**2))
+    regular, traded = regular_bars(series), series.column("volume")
+    volume = _ratio(traded, (regular, ~regular))
+    opening = _openings(series, regular)
+    money = _ratio(traded * series.column("close"), (opening, regular & ~opening, ~regular))
+    busy = np.nan_to_num(volume, nan=1.0)
+    busy = np.sqrt(np.where(busy > _NEWS, busy, np.clip(busy, 1.0, _MOST_BUSY**2)))
     gap = np.where(_follows(series), open_ - np.concatenate([open_[:1], close[:-1]]), 0.0)
     sigma = np.maximum(sigma, _LEAST_SIGMA)
-    return Local(open_, high, low, close, gap, sigma, volume, busy, least_move(series.timeframe), undone)
+    return Local(open_, high, low, close, gap, sigma, volume, money, busy, least_move(series.timeframe), undone)
 
 
 def least_move(timeframe: Timeframe) -> float:
@@ -90,15 +100,27 @@ def around(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.concatenate([np.repeat(smooth, _BLOCK), np.full(len(values) - count * _BLOCK, smooth[-1])])
 
 
-def volume_ratio(series: Series, regular: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return volume over its local median, NaN where either is unknown; bars of extended hours are compared among themselves."""
-    volume = series.column("volume")
-    ratio = np.full(len(volume), np.nan)
-    known = np.isfinite(volume) & (volume >= 0.0)
-    for part in (known & regular, known & ~regular):
-        usual = around(volume[part])
-        ratio[part] = np.divide(volume[part], usual, out=np.full(len(usual), np.nan), where=usual > 0.0)
+def _ratio(values: NDArray[np.float64], parts: Sequence[NDArray[np.bool_]]) -> NDArray[np.float64]:
+    """Return values over their local median, NaN where either is unknown; bars of each part are compared among themselves."""
+    ratio = np.full(len(values), np.nan)
+    known = np.isfinite(values) & (values >= 0.0)
+    for part in (known & one for one in parts):
+        usual = around(values[part])
+        ratio[part] = np.divide(values[part], usual, out=np.full(len(usual), np.nan), where=usual > 0.0)
     return ratio
+
+
+def _openings(series: Series, regular: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the first regular bar of each session of an exchange, which trades more than others; none where they are few."""
+    opening = np.zeros(len(series), np.bool_)
+    if series.instrument.calendar != "XNYS" or series.timeframe.is_daily:
+        return opening
+    bars = np.flatnonzero(regular)
+    days = session_dates(series.time[bars], series.timeframe, "XNYS")
+    first = bars[np.diff(days, prepend=-1) != 0]
+    if len(first) >= _FEWEST_OPENINGS:
+        opening[first] = True
+    return opening
 
 
 def _follows(series: Series) -> NDArray[np.bool_]:

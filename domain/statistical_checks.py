@@ -47,7 +47,7 @@ _UNKNOWN_SIGMAS: Final = 15.0
 _QUIET_RANGE: Final = 4.0
 _QUIET_SHARE: Final = 0.25
 """The share of a move that the bar behind it may span: one who splits shares does not make them busy."""
-_QUIET_VOLUME: Final = 5.0
+_NEWS_VOLUME: Final = 5.0
 
 
 class _Level(NamedTuple):
@@ -135,9 +135,15 @@ def _kind_of(level: _Level, around: Local, unit_reach: int) -> str | None:
     if hundred and size <= unit_reach:
         return UNIT
     if size <= _SHORT:
-        return ("spike" if move > 0.0 else "drop") if _is_apart(level, around) else None
+        believed = bool(around.volume[first] > _NEWS_VOLUME) or not _is_apart(level, around)
+        return None if believed else ("spike" if move > 0.0 else "drop")
     far = abs(move) >= max(_LEAST_SPLIT, 10.0 * float(around.sigma[first]))
-    return SPLIT if far else None
+    return SPLIT if far and not (_is_news(first, around) and _is_news(level.after, around)) else None
+
+
+def _is_news(at: int, around: Local) -> bool:
+    """Return whether a bar traded so much that its move may be true: in shares and in money, as a split changes one of them."""
+    return bool(min(around.volume[at], around.money[at]) > _NEWS_VOLUME)
 
 
 def _is_apart(level: _Level, around: Local) -> bool:
@@ -153,16 +159,16 @@ def _is_quiet_split(move: float, at: int, around: Local) -> bool:
 
     A market that falls by a third overnight trades many times its volume: where usual volume is known, less of a move is needed.
     """
-    sigma, volume = float(around.sigma[at]), float(around.volume[at])
+    sigma = float(around.sigma[at])
     near = float(np.abs(_RATIOS - abs(move)).min())
     width = float(around.high[at] - around.low[at])
     quiet = width <= max(_QUIET_RANGE * RANGE * sigma, _QUIET_SHARE * abs(move))
-    least = _UNKNOWN_SIGMAS if np.isnan(volume) else _CALM_SIGMAS
+    least = _UNKNOWN_SIGMAS if np.isnan(around.volume[at]) else _CALM_SIGMAS
     return (
         abs(move) >= max(_LEAST_SPLIT, least * sigma)
         and near <= min(0.03 + 2.0 * sigma, 0.12)
         and quiet
-        and not volume > _QUIET_VOLUME
+        and not _is_news(at, around)
     )
 
 

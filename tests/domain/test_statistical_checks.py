@@ -239,19 +239,43 @@ def test_declared_split_is_no_error_and_one_that_the_prices_do_not_show_is() -> 
     ("volume", "factor", "expected"),
     [
         (1.0, 0.5, [(200, "split_unadjusted")]),
-        (6.0, 0.5, []),
+        (4.5, 0.5, [(200, "split_unadjusted")]),
+        (5.5, 0.5, []),
         (np.nan, 0.5, []),
         (1.0, 0.7, []),
     ],
 )
 def test_split_of_a_wild_share_is_told_by_its_usual_volume(volume: float, factor: float, expected: list[tuple[int, str]]) -> None:
-    """Half of the price is 13 deviations of a share that moves 5 % a day, 0.7 of it are 7: too few."""
+    """Half of the price is 13 deviations of a share that moves 5 % a day, 0.7 of it are 7: too few.
+
+    A split of 2 for 1 doubles the shares that trade, from then on: 9 times those before it are 4.5 times the money, 11 times 5.5.
+    """
     columns = walk(400, 0.05)
-    columns["volume"][:] = 10_000.0
+    columns["volume"][:200], columns["volume"][200:] = 10_000.0, np.rint(10_000.0 / factor)
     columns["volume"][200] *= volume
     if np.isnan(volume):
         columns["volume"][:] = volume
     scale(slice(200, None), factor)(columns)
+    assert found(columns, days(400)) == expected
+
+
+@pytest.mark.parametrize(("volume", "expected"), [(1.0, [(200, "split_unadjusted"), (225, "split_unadjusted")]), (40.0, [])])
+def test_level_left_and_regained_on_news_is_the_market_s(volume: float, expected: list[tuple[int, str]]) -> None:
+    """Down by a third, up by a half 25 days later: an error where nobody traded more, news where 40 times as much was."""
+    columns = walk(400)
+    scale(slice(200, 225), 2 / 3)(columns)
+    columns["volume"][:] = 10_000.0
+    columns["volume"][[200, 225]] *= volume
+    assert found(columns, days(400)) == expected
+
+
+@pytest.mark.parametrize(("volume", "expected"), [(1.0, [(200, "spike")]), (20.0, [])])
+def test_day_apart_from_its_neighbours_is_believed_on_news(volume: float, expected: list[tuple[int, str]]) -> None:
+    """Up by 80 % and back at the next opening, on twenty times the volume: it was traded there."""
+    columns = walk(400)
+    columns["volume"][:] = 10_000.0
+    columns["volume"][200:202] *= volume
+    scale(slice(200, 201), 1.8)(columns)
     assert found(columns, days(400)) == expected
 
 
