@@ -8,6 +8,7 @@ is the business of ``domain.statistical_checks``; ``domain.examination`` applies
 from __future__ import annotations
 
 from bisect import bisect_right
+from math import ceil, log
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -30,6 +31,9 @@ _FEW_ROWS: Final = 2
 _MANY_BEHIND: Final = 3  # rows that would be late, for each that is dated too late
 _FEW_SINGLE: Final = 20
 _USUAL_SINGLE: Final = 0.002  # of the bars
+_SHORT_HOLE: Final = 10  # bars: a longer hole is none of chance
+_THIN: Final = 0.05
+_MOST_ABSENT: Final = 0.5
 _MONDAY: Final = 4  # 1970-01-05 was a Monday
 _USUALLY_BOTH: Final = 0.8
 _LATE_REPORTS: Final = 0.5  # of a usual bar's volume
@@ -218,10 +222,19 @@ def _completeness(series: Series) -> Iterator[Mark]:
 
 
 def _worth_telling(gaps: list[Gap], series: Series) -> list[Gap]:
-    """Return the gaps without those of a single short bar where they are usual: a minute without a quote has no bar."""
+    """Return the gaps without those as short as chance makes them where short bars without a trade or a quote are usual.
+
+    Of n bars of which a share p is absent by chance, runs of k and more are expected n p^k times: those expected once are not told.
+    """
     single = sum(gap.missing == 1 for gap in gaps)
-    usual = not series.timeframe.is_daily and single >= max(_FEW_SINGLE, _USUAL_SINGLE * len(series))
-    return [gap for gap in gaps if gap.missing > 1] if usual else gaps
+    if series.timeframe.is_daily or single < max(_FEW_SINGLE, _USUAL_SINGLE * len(series)):
+        return gaps
+    absent = sum(gap.missing for gap in gaps if gap.missing <= _SHORT_HOLE)
+    share = min(absent / (absent + len(series)), _MOST_ABSENT)
+    if share < _THIN:
+        return [gap for gap in gaps if gap.missing > 1]
+    longest = max(1, ceil(log(len(series)) / -log(share)) - 1)
+    return [gap for gap in gaps if gap.missing > longest]
 
 
 def _missing_at_weekends(series: Series) -> list[Gap]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from domain.local_scale import RANGE, Local, local, regular_bars
+from domain.local_scale import NEWS, RANGE, Local, local, regular_bars
 from domain.market import DAY
 from domain.quality import SPLIT, Mark, Series
 
@@ -135,7 +135,7 @@ def _kind_of(level: _Level, around: Local, unit_reach: int) -> str | None:
     if hundred and size <= unit_reach:
         return UNIT
     if size <= _SHORT:
-        believed = bool(around.volume[first] > _NEWS_VOLUME) or not _is_apart(level, around)
+        believed = bool(around.volume[first] > NEWS) or not _is_apart(level, around)
         return None if believed else ("spike" if move > 0.0 else "drop")
     far = abs(move) >= max(_LEAST_SPLIT, 10.0 * float(around.sigma[first]))
     return SPLIT if far and not (_is_news(first, around) and _is_news(level.after, around)) else None
@@ -231,6 +231,10 @@ def _neighbours(values: NDArray[np.float64], combine: np.ufunc) -> NDArray[np.fl
     return result
 
 
+_MOST_ZEROS: Final = 0.02
+_FEW_STILL: Final = 0.001
+_BESIDE_STILL: Final = 0.1  # a market with bars of one trade has about as many without any
+_HALF: Final = 0.5
 _STALE_DAILY: Final = 4
 _STALE_INTRADAY: Final = 6
 _STALE_CHANCE: Final = 1e-3
@@ -238,8 +242,12 @@ _MOST_MARKED: Final = 40  # bars of one run: a feed that stood still for a year 
 
 
 def _stale(series: Series) -> Iterator[Mark]:
-    """Mark runs of bars equal in every value, volume too, longer than chance makes them in this series."""
-    same = np.ones(max(len(series) - 1, 0), np.bool_)
+    """Mark runs of bars equal in every value, volume too, longer than chance makes them in this series.
+
+    Where no trade is usual, bars without one say nothing: see ``_volumes``.
+    """
+    idle = _idle(series)
+    same = ~idle[1:] if idle.mean() > _MOST_ZEROS else np.ones(max(len(series) - 1, 0), np.bool_)
     for name in ("open", "high", "low", "close", "volume"):
         values = series.column(name)
         same &= (values[1:] == values[:-1]) | (np.isnan(values[1:]) & np.isnan(values[:-1]))
@@ -262,20 +270,29 @@ def _least_run(bars: int, runs: int, *, daily: bool) -> int:
     return max(_STALE_DAILY if daily else _STALE_INTRADAY, min(usual, 10 if not daily else 5))
 
 
-_MOST_ZEROS: Final = 0.02
 _OUTLIER: Final = (50.0, 80.0)
 _OUTLIER_SIGMAS: Final = 4.4
 _OUTLIER_EXTENDED: Final = 1000.0  # one block makes the volume of an hour before the opening
 _LONE: Final = 8.0
 
 
+def _idle(series: Series) -> NDArray[np.bool_]:
+    """Return the bars without any trade: no volume and one price."""
+    idle: NDArray[np.bool_] = (series.column("volume") == 0.0) & (series.column("high") == series.column("low"))
+    return idle
+
+
 def _volumes(series: Series, around: Local) -> Iterator[Mark]:
     """Mark volumes of 0 where trading never stops, and volumes far beyond those around."""
     volume = series.column("volume")
-    zero = volume == 0.0
-    moved = series.column("high") > series.column("low")
-    rare = zero.mean() <= _MOST_ZEROS if len(volume) else False
-    yield Mark(zero & (rare | (moved & (zero.mean() < 0.5))), "volume_zero", lambda _: "volume is 0 where every other bar has some")
+    idle = _idle(series)
+    zero = (volume == 0.0) & ~idle
+    # Where others have one price too, bars of a single trade, there are bars without any.
+    still = np.mean((volume > 0.0) & (series.column("high") == series.column("low")))
+    told = zero if zero.mean() < _HALF else np.zeros(len(zero), np.bool_)
+    if idle.mean() <= _MOST_ZEROS and (still <= _FEW_STILL or idle.mean() <= _BESIDE_STILL * still):
+        told = told | idle
+    yield Mark(told, "volume_zero", lambda _: "volume is 0 where every other bar has some")
     known = np.nan_to_num(volume, nan=0.0)
     beside = np.maximum(_neighbours(known, np.maximum), 1e-12)
     ratio = np.nan_to_num(around.volume, nan=0.0)

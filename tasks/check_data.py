@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from domain.examination import found_in
-from domain.market import DAY, AssetClass, Instrument, Timeframe
+from domain.market import DAY, HOUR, AssetClass, Instrument, Timeframe
+from domain.new_york import offset
 from domain.quality import NO_TIME, iso
 from tasks.market_data.files import infer_timeframe, read_actions
 from tasks.market_data.tables import read_adjusted, read_row_ids, read_rows
@@ -29,6 +30,9 @@ _NAMED: Final = re.compile(r"(?:^|[_.\-])(1m|5m|15m|30m|1h|4h|1d)(?=[_.\-]|$)")
 _THURSDAY: Final = 4  # 1970-01-01
 _EVERY_DAY: Final = 0.05
 _SUNDAYS: Final = 0.005
+_MANY_HOURS: Final = 20
+_SELDOM: Final = 0.01  # of the bars: a day in a wrong zone makes no hour of trading
+_MOSTLY: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,10 @@ def check_file(
     if declared := (read_actions(actions, rows.symbols) if actions is not None else []):
         rows = with_adjusted(rows, path)
     timeframe = named_timeframe(path.name) or infer_timeframe(rows, str(path))
-    calendars = {symbol: calendar or likely_calendar(rows.time[rows.code == code]) for code, symbol in enumerate(rows.symbols)}
+    calendars = {
+        symbol: calendar or likely_calendar(rows.time[rows.code == code], rows.volume[rows.code == code])
+        for code, symbol in enumerate(rows.symbols)
+    }
     instruments = {symbol: Instrument.of(symbol, CLASS_OF[known]) for symbol, known in calendars.items()}
     present = time.time_ns() // 1000 if now is None else now
     findings = found_in(rows, timeframe, instruments, present, declared)
@@ -113,10 +120,25 @@ def named_timeframe(name: str) -> Timeframe | None:
     return Timeframe.parse(named.pop()) if len(named) == 1 else None
 
 
-def likely_calendar(times: NDArray[np.int64]) -> str:
-    """Return the calendar on which bars at ``times`` trade: every day of the week, from Sunday on, or New York's sessions."""
-    weekday = (times[times != NO_TIME] // DAY + _THURSDAY) % 7
+def likely_calendar(times: NDArray[np.int64], volumes: NDArray[np.float64]) -> str:
+    """Return the calendar on which bars at ``times`` trade: every day of the week, from Sunday on, or New York's sessions.
+
+    A span without a weekend tells by trading round the clock, where New York has 16 hours with the extended ones, or by volumes
+    that are no whole numbers of shares; a market without volumes is then that of currencies.
+    """
+    known = times[times != NO_TIME]
+    weekday = (known // DAY + _THURSDAY) % 7
     if not len(weekday):
         return "XNYS"
     sunday, saturday = float(np.mean(weekday == 0)), float(np.mean(weekday == 6))
-    return "24/7" if saturday > _EVERY_DAY else "FX" if sunday > _SUNDAYS else "XNYS"
+    if saturday > _EVERY_DAY:
+        return "24/7"
+    if sunday > _SUNDAYS:
+        return "FX"
+    traded = volumes[volumes > 0.0]
+    hour = (known + offset(known)) % DAY // HOUR
+    round_the_clock = np.count_nonzero(np.bincount(hour, minlength=24) > _SELDOM * len(hour)) >= _MANY_HOURS
+    fractional = len(traded) > 0 and float(np.mean(traded % 1.0 != 0.0)) > _MOSTLY
+    if round_the_clock or fractional:
+        return "24/7" if len(traded) else "FX"
+    return "XNYS"

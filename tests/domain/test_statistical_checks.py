@@ -269,9 +269,9 @@ def test_level_left_and_regained_on_news_is_the_market_s(volume: float, expected
     assert found(columns, days(400)) == expected
 
 
-@pytest.mark.parametrize(("volume", "expected"), [(1.0, [(200, "spike")]), (20.0, [])])
+@pytest.mark.parametrize(("volume", "expected"), [(1.0, [(200, "spike")]), (15.0, [(200, "spike")]), (30.0, [])])
 def test_day_apart_from_its_neighbours_is_believed_on_news(volume: float, expected: list[tuple[int, str]]) -> None:
-    """Up by 80 % and back at the next opening, on twenty times the volume: it was traded there."""
+    """Up by 80 % and back at the next opening, on thirty times the volume: it was traded there."""
     columns = walk(400)
     columns["volume"][:] = 10_000.0
     columns["volume"][200:202] *= volume
@@ -353,6 +353,43 @@ def test_minutes_without_a_quote_are_told_only_where_they_are_rare() -> None:
     assert found(walk(len(thin), 0.0002), thin, MINUTES, FX) == []
     holed = np.delete(thin, [50, 51])
     assert found(walk(len(holed), 0.0002), holed, MINUTES, FX) == [(50, "missing_bars")]
+
+
+@pytest.mark.parametrize("absent", [0.05, 0.2, 0.4])
+def test_holes_as_long_as_chance_makes_them_are_usual_and_longer_ones_are_not(absent: float) -> None:
+    """Minutes absent at random, up to two of five: no hole of chance is told but one, and one of forty minutes is."""
+    times = expected_bars(day_of(2018, 6, 4), day_of(2018, 6, 8), MINUTES, "FX")
+    thin = times[np.random.default_rng(1).random(len(times)) >= absent]
+    assert len(found(walk(len(thin), 0.0002), thin, MINUTES, FX)) <= 1
+    holed = thin[(thin < times[1000]) | (thin >= times[1040])]
+    assert (int(np.searchsorted(holed, times[1000])), "missing_bars") in found(walk(len(holed), 0.0002), holed, MINUTES, FX)
+
+
+def no_trade(columns: Columns, rows: np.ndarray) -> None:
+    """Let nothing trade in ``rows``: the last price and no volume."""
+    for name in PRICES:
+        columns[name][rows] = columns["open"][rows]
+    columns["volume"][rows] = 0.0
+
+
+@pytest.mark.parametrize("share", [0.01, 0.2, 0.5])
+def test_days_without_a_trade_are_usual_in_a_thin_share(share: float) -> None:
+    """Days of one trade tell that there are days of none; several of those in a row are no feed that stood still."""
+    columns = walk(800)
+    random = np.random.default_rng(2)
+    single, none = np.flatnonzero(random.random(800) < 0.05), np.flatnonzero(random.random(800) < share)
+    no_trade(columns, single)
+    columns["volume"][single] = 100.0
+    no_trade(columns, none)
+    kinds = {kind for _, kind in found(columns, days(800))}
+    assert kinds & {"volume_zero", "stale_price"} == set()
+
+
+def test_one_day_without_a_trade_is_told_where_every_other_has_many() -> None:
+    """No other bar has one price: this one lacks its data."""
+    columns = walk(800)
+    no_trade(columns, np.array([300]))
+    assert (300, "volume_zero") in found(columns, days(800))
 
 
 def test_late_reports_after_an_early_close_are_no_trading() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import nan
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +13,10 @@ import pytest
 
 from deployments.cli import main
 from domain.errors import DataError
-from tasks.check_data import check_file, named_timeframe
+from domain.market import TIMEFRAMES
+from domain.new_york import day_of
+from domain.sessions import expected_bars
+from tasks.check_data import check_file, likely_calendar, named_timeframe
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -116,6 +120,23 @@ def test_symbols_of_different_calendars_are_checked_each_on_its_own(tmp_path: Pa
     assert checked.calendars == ("24/7", "XNYS")
     on_one = check_file(write(tmp_path / "bars.csv", mixed), calendar="XNYS", now=NOW)
     assert {finding.kind for finding in on_one.findings} >= {"volume_fractional"}
+
+
+@pytest.mark.parametrize(
+    ("calendar", "asset_class", "volume"),
+    [("24/7", "24/7", 1.5), ("24/7", "24/7", 2.0), ("FX", "FX", nan), ("XNYS", "XNYS", 100.0)],
+)
+def test_a_week_without_its_end_tells_its_market_by_its_nights_or_its_volumes(calendar: str, volume: float) -> None:
+    """Wednesday to Friday, by the minute: round the clock with volume are coins, without it currencies; by day shares."""
+    first = day_of(2018, 6, 6)
+    times = expected_bars(first, first + 2, TIMEFRAMES["1m"], calendar)
+    assert likely_calendar(times, np.full(len(times), volume)) == calendar
+
+
+def test_daily_bars_of_weekdays_are_coins_where_parts_of_them_traded() -> None:
+    """Whole volumes, or none, say nothing against shares."""
+    times = expected_bars(day_of(2018, 6, 4), day_of(2018, 6, 8), TIMEFRAMES["1d"], "XNYS")
+    assert [likely_calendar(times, np.full(5, volume)) for volume in (0.25, 100.0, nan)] == ["24/7", "XNYS", "XNYS"]
 
 
 def test_now_bounds_the_past(tmp_path: Path) -> None:

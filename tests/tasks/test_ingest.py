@@ -181,7 +181,7 @@ def test_findings_are_counted_by_kind_with_the_first_of_each(database: Database,
         "zero_price": ("quarantined", 4),
         "open_outside_range": ("quarantined", 4),
         "duplicate_exact": ("dropped", 1),
-        "out_of_order": ("used", 2),
+        "out_of_order": ("used", 1),
         "off_calendar": ("used", 1),
     }
     assert findings["off_calendar"][2] == ["row 1, 2018-07-04T04:00:00Z: XNYS has no session then"]
