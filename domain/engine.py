@@ -47,8 +47,9 @@ from domain.rules.book import (
     protect,
     reducing_lots,
     relatives_after_fill,
+    target_after_fill,
 )
-from domain.rules.exits import PROTECTIVE, is_any, target_after_exit, time_is_up, trailing_price
+from domain.rules.exits import PROTECTIVE, is_any, time_is_up, trailing_price
 from domain.rules.fills import OrderType, Reason, TimeInForce
 from domain.rules.limits import (
     NOTHING_BARRED,
@@ -70,6 +71,7 @@ from domain.rules.planning import (
     Account,
     Plan,
     Shorting,
+    below_lot,
     enters,
     kept_lots,
     parts_of_wish,
@@ -379,11 +381,13 @@ class Engine(State):
             self._emit(OrderCancelled(time, order.order_id), out)
 
     def _fit_target(self, order: Order, event: OrderFilled, out: list[JournalEvent]) -> None:
-        """Let the fill of a protective order shrink or withdraw the target order of its symbol."""
+        """Let the fill of a resting order shrink or withdraw the target order of its symbol."""
         target = self.working.get(order.symbol)
-        if target is None or not 0 <= order.place < PROTECTIVE:
+        if target is None or order.place < 0:
             return
-        left = abs(target_after_exit(target.side * target.open_lots, order.side, event.lots))
+        pending, held = target.side * target.open_lots, self.portfolio.position(order.symbol).lots
+        is_exit, is_protective = target.reason != _TARGET, order.place < PROTECTIVE
+        left = abs(target_after_fill(pending, is_exit, is_protective, order.side, event.lots, held))
         if left == 0:
             self._emit(OrderCancelled(event.time, target.order_id), out)
         elif left != target.open_lots:
@@ -723,9 +727,9 @@ class Engine(State):
         """Plan an order of the strategy's own; what limits, margin and cash leave of it is requested, with its children."""
         units = self._lots_per_unit[symbol]
         lots = whole_lots(wish.quantity, units)
-        if lots == 0:
-            return
-        plan, entering = self._plan_wish(symbol, wish, wish.side * lots, required)
+        plan, entering = below_lot(wish.quantity, units), 0
+        if lots:
+            plan, entering = self._plan_wish(symbol, wish, wish.side * lots, required)
         strategy = self._assignments[symbol].strategy_name
         if plan.breach:
             code = Breach(plan.breach).code
@@ -743,7 +747,7 @@ class Engine(State):
         self._shares = {}
         rows = rows_of(self.resting.get(symbol, {}))
         parts = parts_of_wish(lots, held, own_lots(rows, 0, len(rows), wish.group))
-        limit, stop = self._on_grid(symbol, wish.side, wish.limit, limit=True), self._on_grid(symbol, wish.side, wish.stop)
+        limit, stop = self._on_grid(symbol, wish.side, wish.limit, limit=True), self._stop_of(symbol, wish)
         price = price_of_wish(wish.side, limit, stop, mark)
         wanted = Size(parts.base + parts.entering, 0.0, missing=False)
         account = self._account(symbol, wanted, parts.base, self._barred(required), price, mark)
@@ -751,6 +755,12 @@ class Engine(State):
         account = account._replace(exposure=reserve(account.exposure, reserved))
         plan = plan_wish(parts, price, self._cost_rate, terms.lots_per_unit, self._limits, account)
         return plan, abs(plan.lots - parts.leaving)
+
+    def _stop_of(self, symbol: str, wish: Wish) -> float:
+        """Return where an order waits for its stop, a trailing one from the close on; 0 for none."""
+        if wish.trail is not None:
+            return trailing_price(wish.side, self.portfolio.marks[symbol], wish.trail, self._terms[symbol].grid)
+        return self._on_grid(symbol, wish.side, wish.stop)
 
     def _on_grid(self, symbol: str, side: Side, price: float | None, *, limit: bool = False) -> float:
         """Return our own price on the exchange's grid, 0 for none."""
@@ -764,9 +774,7 @@ class Engine(State):
         place = next(number for number in count(PROTECTIVE) if number not in places)
         ordinal, strategy = self._ordinals.get(symbol, 0), self._assignments[symbol].strategy_name
         mark, trailing = self.portfolio.marks[symbol], wish.type is OrderType.TRAILING_STOP
-        stop = self._on_grid(symbol, wish.side, wish.stop)
-        if trailing and wish.trail is not None:
-            stop = trailing_price(wish.side, mark, wish.trail, self._terms[symbol].grid)
+        stop = self._stop_of(symbol, wish)
         request = OrderRequested(
             time,
             client_order_id(self.account, strategy, symbol, self.bar_time, ordinal, "order"),

@@ -174,17 +174,15 @@ def _lines(spec: RunSpec, history: History, timed: Schedule, script: Script) -> 
 def _of_wish(
     wish: Wish | Cancel, instrument: Instrument, *, is_child: bool = False
 ) -> list[tuple[tuple[int, ...], tuple[float, ...]]]:
-    """Return an order and its children as lines, without the place of the next one; a quantity below a lot is none."""
+    """Return an order and its children as lines, without the place of the next one."""
     if isinstance(wish, Cancel):
-        return [((0, 0, 0, 0, 0, wish.tag, 0, 1), (0.0, 0.0, 0.0))]
+        return [((0, 0, 0, 0, 0, wish.tag, 0, 1), (0.0, 0.0, 0.0, 0.0))]
     lots = whole_lots(wish.quantity, instrument.lots_per_unit)
-    if lots == 0:
-        return []
     ticks = round(1.0 / instrument.tick), round(1.0 / instrument.tick_below_one)
     limit = 0.0 if wish.limit is None else limit_on_tick(wish.side, wish.limit, *ticks)
     stop = 0.0 if wish.stop is None else stop_on_tick(wish.side, wish.stop, *ticks)
     numbers = (wish.side, lots, wish.type, wish.force, wish.group, wish.tag, int(is_child), 0)
-    own = [(tuple(map(int, numbers)), (limit, stop, wish.trail or 0.0))]
+    own = [(tuple(map(int, numbers)), (limit, stop, wish.trail or 0.0, wish.quantity))]
     return own + [line for child in wish.children for line in _of_wish(child, instrument, is_child=True)]
 
 

@@ -34,11 +34,12 @@ from domain.rules.book import (
     reducing_lots,
     release,
     split_orders,
+    target_after_fill,
     withdraw_entries,
 )
 from domain.rules.chance import Chance
 from domain.rules.costs import Costs, Levies, Liquidity, cost_rate
-from domain.rules.exits import PROTECTIVE, ExitRules, Grid, opens, target_after_exit, time_is_up, trailing_price
+from domain.rules.exits import PROTECTIVE, ExitRules, Grid, opens, time_is_up, trailing_price
 from domain.rules.fills import OrderType, Reason, simulate_market_fill, volume_allowance
 from domain.rules.limits import (
     Barred,
@@ -72,6 +73,7 @@ from domain.rules.moments import RETURNS, Trips, add_trip, annual_volatility, cl
 from domain.rules.planning import (
     Account,
     Shorting,
+    below_lot,
     enters,
     kept_lots,
     parts_of_wish,
@@ -93,7 +95,6 @@ SPLIT, DIVIDEND, ACCRUAL, PAYMENT = 0, 1, 2, 3
 TRAILING_STOP: Final = OrderType.TRAILING_STOP.value
 _SELL: Final = Side.SELL.value
 _BUY: Final = Side.BUY.value
-_LINES_A_BAR: Final = 64
 
 
 # Which bars a group holds. Of one symbol alone, whose bars open and close in turn, that is known without a look.
@@ -270,8 +271,10 @@ def _take(
             if opens(held, after):
                 state.bars_held = 0
             held = after
-            if row.slot - base < PROTECTIVE and state.pending != 0:
-                state.pending = target_after_exit(state.pending, row.side, row.lots)
+            if state.pending != 0:
+                is_exit = state.pending_reason != Reason.TARGET.value
+                is_protective = row.slot - base < PROTECTIVE
+                state.pending = target_after_fill(state.pending, is_exit, is_protective, row.side, row.lots, held)
                 if state.pending == 0:
                     account.waiting -= 1
         if row.cut > 0:
@@ -611,9 +614,15 @@ def _place_lines(  # noqa: C901 - a line is a withdrawal, a child or an order
                 continue
         else:
             parent = NO_PARENT
+            if row.lots == 0:
+                small = below_lot(row.quantity, own.lots_per_unit)
+                _write_refusal(refusal_rows[account.refusals], bar, s, 0, small.breach, small.value, small.bound)
+                account.refusals += 1
+                continue
             ordered = row.side * row.lots
+            stop = trailing_price(row.side, state.mark, row.trail, _grid(own)) if row.kind == TRAILING_STOP else row.stop
             parts = parts_of_wish(ordered, state.lots, own_lots(book, base, base + slots, row.group))
-            price = price_of_wish(row.side, row.limit, row.stop, state.mark)
+            price = price_of_wish(row.side, row.limit, stop, state.mark)
             exposure = rest_of_account(account.cash, shares, listed, s)
             reserved = reserved_money(book, base, base + slots, row.group, state.mark, rate, own.lots_per_unit)
             cluster, risk_lots, risk = 0.0, ordered, 0.0
@@ -645,7 +654,7 @@ def _place_lines(  # noqa: C901 - a line is a withdrawal, a child or an order
             lots, entering = abs(plan.lots), abs(plan.lots - parts.leaving)
             if lots == 0:
                 continue
-            if enters(state.lots, plan.lots):
+            if entering != 0:
                 account.entries += 1
         slot = free_place(book, base, base + slots)
         if slot == base + slots:
@@ -1068,7 +1077,7 @@ def loop(  # noqa: C901, PLR0911, PLR0912, PLR0915 - the order of a bar's steps,
                 bar, s = _at(member, symbol_at, index, alone)
                 if first_line[bar] < 0 or (has_delistings and haircut[bar] >= 0.0):
                     continue
-                if account.refusals + _LINES_A_BAR > capacity:
+                if account.refusals + len(lines) > capacity:
                     return False
                 if measured:
                     _windows(signal_close, states, fixed, windows, known)

@@ -76,6 +76,7 @@ class LineRow:
     limit: float = 0.0
     stop: float = 0.0
     trail: float = 0.0
+    quantity: float = 0.0
 
 
 @dataclass(slots=True)

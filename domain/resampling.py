@@ -78,6 +78,12 @@ def resample(bars: Bars, timeframe: Timeframe) -> CoarseBars:
     return CoarseBars(coarse, end[first], np.arange(len(bars))[inside][last], bars, len(bars) - len(day))
 
 
+def parts(bars: Bars, timeframe: Timeframe) -> tuple[NDArray[np.intp], Times]:
+    """Return which of ``bars`` belong to a coarser bar of ``timeframe``, by index, and the start of the one each belongs to."""
+    inside, day = _in_sessions(bars)
+    return np.arange(len(bars))[inside], _span(bars.time[inside], day, timeframe, bars.calendar)[0]
+
+
 def check_coarser(fine: Timeframe, coarse: Timeframe, what: str = "the timeframe") -> None:
     """Raise InputError unless ``coarse`` bars can be made of ``fine`` ones; ``what`` names where they were asked for."""
     if coarse.length <= fine.length:

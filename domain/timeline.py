@@ -172,9 +172,14 @@ def actions_by_bar(history: History) -> dict[int, tuple[CorporateAction, ...]]:
 
     An action takes effect at its symbol's first bar on or after its ex-date; one on or before the first bar's date is in the
     prices already, one after the last bar never happens here. A dividend with a pay date appears again on that date as
-    ``payment``. Within a bar: splits before dividends before payments.
+    ``payment``. Within a bar: by date, and of one date splits before dividends before payments.
     """
     order = {"split": 0, "dividend": 1, "payment": 2}
+
+    def placed(action: CorporateAction) -> tuple[str, int]:
+        day = action.pay_date if action.action == "payment" and action.pay_date is not None else action.ex_date
+        return max(day, action.ex_date), order[action.action]
+
     found: dict[int, list[CorporateAction]] = {}
     effective = [action for action in history.actions if action.action in order]
     affected = {action.symbol for action in effective}
@@ -196,7 +201,7 @@ def actions_by_bar(history: History) -> dict[int, tuple[CorporateAction, ...]]:
                 if paid < len(bars):
                     found.setdefault(offset + paid, []).append(structs.replace(action, action="payment"))
         offset += len(bars)
-    return {bar: tuple(sorted(actions, key=lambda action: order[action.action])) for bar, actions in found.items()}
+    return {bar: tuple(sorted(actions, key=placed)) for bar, actions in found.items()}
 
 
 def delistings_by_bar(history: History) -> dict[int, CorporateAction]:

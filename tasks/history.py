@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -304,6 +304,22 @@ def splits_only_stored(history: History, database: Database) -> list[str]:
     return warnings
 
 
+def _until_delisting(
+    bars: Sequence[Bars], instruments: Sequence[Instrument], actions: Sequence[CorporateAction]
+) -> tuple[list[Bars], list[str]]:
+    """Return the bars before each symbol's delisting, and a warning of those behind it: nobody could trade there."""
+    kept, warnings = [], []
+    for one, instrument in zip(bars, instruments, strict=True):
+        dates = [
+            date.fromisoformat(action.ex_date) for action in actions if (action.symbol, action.action) == (one.symbol, "delisting")
+        ]
+        before = between(one, instrument, (None, min(dates) - timedelta(days=1))) if dates else one
+        if len(before) < len(one):
+            warnings.append(f"{len(one) - len(before)} bars of {one.symbol} on or after its delisting on {min(dates)} are left out")
+        kept.append(before)
+    return kept, warnings
+
+
 def _history(
     instruments: tuple[Instrument, ...],
     bars: Sequence[Bars],
@@ -317,6 +333,8 @@ def _history(
     With ``finer`` the history keeps them, where there are any.
     """
     made, warnings = made_coarser(bars, instruments, timeframe)
+    made, gone = _until_delisting(made, instruments, actions)
+    warnings += gone
     kept = [(instrument, one) for instrument, one in zip(instruments, made, strict=True) if len(one)]
     if not kept:
         raise DataError(f"there is no complete {timeframe.name} bar from {bars[0].timeframe.name} bars: give more bars")

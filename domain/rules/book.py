@@ -15,6 +15,7 @@ from domain.rules.exits import (
     opens,
     stop_loss_price,
     take_profit_price,
+    target_after_exit,
     trailing_price,
 )
 from domain.rules.fills import OrderType, Reason
@@ -256,6 +257,19 @@ def is_smaller_sibling(book: Book, first: int, last: int, slot: int) -> bool:
         if sibling and (rival.lots > order.lots or (rival.lots == order.lots and other < slot)):
             return True
     return False
+
+
+@rule
+def target_after_fill(pending: int, is_exit: bool, is_protective: bool, side: int, lots: int, held: int) -> int:
+    """Return the signed lots left of a symbol's target order after a resting order of ``side`` filled ``lots``; ``held`` are left.
+
+    An exit that no target asked for - a time exit, a liquidation - keeps what leaves the position, whoever's fill it was. Of a
+    target's own order a protective fill takes what it left; one that would enter again is withdrawn.
+    """
+    sign = 1 if pending > 0 else -1
+    if is_exit:
+        return sign * reducing_lots(sign, abs(pending), held)
+    return target_after_exit(pending, side, lots) if is_protective else pending
 
 
 @rule

@@ -54,6 +54,12 @@ class Account(NamedTuple):
 
 
 @rule
+def below_lot(units: float, lots_per_unit: int) -> Plan:
+    """Return the refusal of a size that is less than a lot."""
+    return Plan(0, Breach.BELOW_LOT.value, 0, units, 1.0 / lots_per_unit, False)
+
+
+@rule
 def payable_lots(lots: int, price: float, cost_rate: float, spendable: float, lots_per_unit: int) -> int:
     """Return the most of ``lots`` that ``spendable`` cash pays at ``price`` plus costs."""
     each = price * (1.0 + cost_rate)
@@ -92,9 +98,10 @@ def plan_order(  # noqa: C901 - one rule after the other, in the order in which 
     The part that reduces the position always passes.
     """
     if wanted.missing:
-        return Plan(0, Breach.MISSING_INPUT.value, 0, 0.0, 0.0, True)
+        turns = (wanted.units < 0.0 and held > 0) or (wanted.units > 0.0 and held < 0)
+        return Plan(-held if turns else 0, Breach.MISSING_INPUT.value, 0, 0.0, 0.0, True)
     if wanted.lots == 0 and wanted.units != 0.0 and held == 0:
-        return Plan(0, Breach.BELOW_LOT.value, 0, abs(wanted.units), 1.0 / lots_per_unit, False)
+        return below_lot(abs(wanted.units), lots_per_unit)
     opposite = (wanted.lots < 0 < held) or (held < 0 < wanted.lots)
     if not opposite and abs(wanted.lots) <= abs(held):
         return Plan(wanted.lots - held, 0, 0, 0.0, 0.0, False)

@@ -36,7 +36,10 @@ class Sizing(NamedTuple):
 
 
 class Size(NamedTuple):
-    """Signed whole lots wanted, the units before rounding, and whether an input was missing (then the lots are 0)."""
+    """Signed whole lots wanted, the units before rounding, and whether an input was missing: then the lots are 0.
+
+    The units are then the target, which tells the side that is wanted.
+    """
 
     lots: int
     units: float
@@ -56,17 +59,17 @@ def size(
     if target == 0.0:
         return Size(0, 0.0, False)
     if not (isfinite(price) and price > 0.0 and isfinite(equity) and equity > 0.0 and isfinite(sizing.value)):
-        return Size(0, 0.0, True)
+        return Size(0, target, True)
     units = sizing.value * target
     if sizing.rule == _FIXED_FRACTION:
         units = sizing.value * target * equity / (price * (1.0 + cost_rate))
     elif sizing.rule == _RISK_PER_TRADE:
         if not (isfinite(measured) and measured > 0.0):
-            return Size(0, 0.0, True)
+            return Size(0, target, True)
         units = sizing.value * target * equity / (price * measured)
     elif sizing.rule != _FIXED_QUANTITY:
         if not (isfinite(measured) and measured >= 0.0):
-            return Size(0, 0.0, True)
+            return Size(0, target, True)
         units = measured * target * equity / (price * (1.0 + cost_rate))
     lots = whole_lots(abs(units), lots_per_unit)
     return Size(lots if units > 0.0 else -lots, units, False)

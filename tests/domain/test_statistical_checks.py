@@ -355,7 +355,7 @@ def test_minutes_without_a_quote_are_told_only_where_they_are_rare() -> None:
     assert found(walk(len(holed), 0.0002), holed, MINUTES, FX) == [(50, "missing_bars")]
 
 
-@pytest.mark.parametrize("absent", [0.05, 0.2, 0.4])
+@pytest.mark.parametrize("absent", [0.08, 0.2, 0.4])
 def test_holes_as_long_as_chance_makes_them_are_usual_and_longer_ones_are_not(absent: float) -> None:
     """Minutes absent at random, up to two of five: no hole of chance is told but one, and one of forty minutes is."""
     times = expected_bars(day_of(2018, 6, 4), day_of(2018, 6, 8), MINUTES, "FX")

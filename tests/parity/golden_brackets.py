@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from golden_table import BUY, FLAT, IOC, LIMIT, SELL, STOP, Case, Fill, Refused, borrowing, bought, sold
+from golden_table import BUY, FLAT, IOC, LIMIT, SELL, STOP, TRAILING, Case, Fill, Refused, borrowing, bought, sold
 
 from domain.rules.fills import PathMode
 from domain.rules.limits import Limits
@@ -180,6 +180,39 @@ BRACKETS = (
         orders={**bought(Wish(SELL, 100, STOP, stop=8.0)), 2: [Wish(SELL, 130)]},
         options=borrowing(cash=1_000.0, limits=Limits(max_drawdown=0.05)),
         refused=(Refused(2, "max_drawdown", 30),),
+    ),
+    Case(
+        "child_of_less_than_a_lot_has_its_parent_s_lots",
+        "children live lot for lot, whatever their own quantity says: 100 are sold at 10.5",
+        (FLAT, FLAT, (10, 11, 10, 10)),
+        (LONG, Fill(2, "sell", 100, 10.5)),
+        orders={0: [Wish(BUY, 100, children=(Wish(SELL, 0.5, LIMIT, 10.5),))]},
+    ),
+    Case(
+        "own_order_of_less_than_a_lot_is_refused_with_its_children",
+        "half a share",
+        (FLAT, FLAT, (10, 11, 8.5, 10)),
+        (),
+        orders={0: [Wish(BUY, 0.5, children=CHILDREN)]},
+        refused=(Refused(0, "below_lot", 0),),
+    ),
+    Case(
+        "entries_behind_an_exit_count_for_the_order_rate",
+        "one purchase a session; of three sales above the exit one enters a short, the others are refused",
+        (FLAT, FLAT, FLAT),
+        (LONG,),
+        orders=bought(Wish(SELL, 100, LIMIT, 11.0), *[Wish(SELL, 200, LIMIT, 12.0 + at) for at in range(3)]),
+        options=borrowing(limits=Limits(max_order_rate=1.0)),
+        refused=(Refused(1, "max_order_rate", 100), Refused(1, "max_order_rate", 100)),
+    ),
+    Case(
+        "own_trailing_purchase_is_planned_at_its_stop",
+        "50 % above 10 is 15: half of 10,000 are 333 at 15, not 500 at 10; nothing rises so far",
+        (FLAT, FLAT, (10, 10.5, 10, 10)),
+        (),
+        orders={0: [Wish(BUY, 500, TRAILING, trail=0.5)]},
+        options={"cash": 10_000.0, "limits": Limits(max_position_size=0.5)},
+        refused=(Refused(0, "max_position_size", 167),),
     ),
     Case(
         "two_exits_of_one_long_never_turn_it",

@@ -195,6 +195,22 @@ LIMITS = (
         hours=(19, 20, 38),
     ),
     Case(
+        "limit_day_order_placed_after_hours_is_for_the_next_session",
+        "Monday closes at 21:00 with the bar of 20:00; placed at 22:00 it stands on Tuesday, which falls to 9",
+        (FLAT, FLAT, (10, 10, 9, 10)),
+        (Fill(2, "buy", 100, 9.5),),
+        orders={1: [Wish(BUY, 100, LIMIT, 9.5, force=DAY)]},
+        hours=(20, 21, 38),
+    ),
+    Case(
+        "limit_day_order_of_a_session_does_not_outlive_it_after_hours",
+        "placed at 20:00 it ends at 21:00: neither the bar after hours nor Tuesday fills it",
+        (FLAT, FLAT, (10, 10, 9, 10), (10, 10, 9, 10)),
+        (),
+        orders={0: [Wish(BUY, 100, LIMIT, 9.5, force=DAY)]},
+        hours=(19, 20, 21, 38),
+    ),
+    Case(
         "limit_gtc_order_outlives_its_session",
         "the same, good till cancelled: filled on the day after at 9.5",
         (FLAT, (10, 10.5, 9.6, 10), (10, 10, 9, 9.5)),

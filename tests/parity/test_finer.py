@@ -63,6 +63,22 @@ def test_the_hour_that_comes_first_decides(
     assert run.ambiguities == []
 
 
+def test_a_day_is_walked_by_the_hour_in_which_it_opens_and_by_none_before() -> None:
+    """The hour of 14:00 UTC holds 09:30 to 10:00 New York: its low of 8.5 meets the stop of 9. That of 13:00 is none of the day."""
+    rows = [FLAT, FLAT, FLAT, (10.0, 10.0, 8.5, 10.0)] * 2
+    rows[3] = FLAT
+    opens, highs, lows, closes = zip(*[(20.0, 20.0, 5.0, 20.0), FLAT, FLAT, *rows[4:]] * 3, strict=True)
+    made = market("AAA", opens, closes, highs=highs, lows=lows, timeframe=HOURLY)
+    hours_of_a_day = (13, 14, 15, 16, 17, 18, 19)
+    made.time[:] = MONDAY + np.array([day * 24 + hour for day in range(3) for hour in hours_of_a_day]) * HOUR
+    made.low[:] = np.where(made.low == 8.5, 10.0, made.low)
+    made.low[2 * len(hours_of_a_day) + 1] = 8.5  # Wednesday's first hour
+    past = walked(made)
+    spec = run_spec(past, {"AAA": Protected("1 . .", BOTH)}, quantity(100.0), path=PathMode.FINER)
+    run = run_alike(spec, past)
+    assert [(fill.price, fill.reason) for fill in run.fills] == [(10.0, "target"), (9.0, "stop_loss")]
+
+
 def test_an_hour_with_both_extremes_is_walked_by_its_worse_way() -> None:
     """Wednesday's second hour spans stop and target: the stop is booked and the bar told as ambiguous."""
     past = walked(hours(FLAT, FLAT, FLAT, FLAT, FLAT, (10.0, 11.5, 8.5, 10.0)))

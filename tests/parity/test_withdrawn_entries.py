@@ -93,7 +93,7 @@ def test_a_stale_liquidation_of_a_strategy_of_own_orders_closes_nothing_else() -
 
     AAA's close: cash 100,000 - 160,000 + 1,000 = -59,000, equity 76,000 - 59,000 - 1,000 = 16,000, required 19,000 + 1,000: of 10
     coins short 2 are to be bought, of 1,600 AAA 320 to be sold. Two stops at 110 for all that is short: the first buys 10, which
-    leaves the second nothing. Buying 2 would open now: refused, while the 320 AAA go.
+    leaves the second nothing, and none of the 2 that were to be bought, while the 320 AAA go.
     """
     falling = market("AAA", [100.0, 100, 100, 47.5, 47.5, 47.5], [100.0, 100, 47.5, 47.5, 47.5, 47.5])
     coins = market("BTC-USD", [100.0] * 6, days=range(6), highs=[100.0, 100, 120, 100, 100, 100])
@@ -107,4 +107,20 @@ def test_a_stale_liquidation_of_a_strategy_of_own_orders_closes_nothing_else() -
         (2, "BTC-USD", "buy", 10.0, 110.0),
         (3, "AAA", "sell", 320.0, 47.5),
     ]
-    assert refused(run) == [(2, "BTC-USD", "margin_call", 200_000_000)]
+    assert refused(run) == []
+
+
+@pytest.mark.parametrize("borrow_rate", [None, 0.1])
+def test_a_liquidation_sells_nothing_that_an_own_stop_sold_before(borrow_rate: float | None) -> None:
+    """AAA's close calls for 8.97 of 20 coins; their own stop at 85 sells all of them before midnight. None is sold short then.
+
+    1,200 AAA at 10 and 20 coins at 100 on 10,000: cash -4,000. AAA closes at 3: equity 3,600 + 2,000 - 4,000 = 1,600, required
+    25 % of 3,600 and all of 2,000 = 2,900: 0.5517 of each position stays.
+    """
+    falling = market("AAA", [10.0, 10, 10, 3, 3], [10.0, 10, 3, 3, 3])
+    coins = market("BTC-USD", [100.0, 100, 100, 90, 95], [100.0, 100, 90, 95, 95], days=range(5), lows=[100.0, 100, 80, 90, 95])
+    past = history(falling, coins, classes={"BTC-USD": AssetClass.CRYPTO})
+    own = OrderScript({0: [Wish(BUY, 20)], 1: [Wish(SELL, 20, STOP, stop=85.0)]})
+    strategies = {"AAA": OrderScript({0: [Wish(BUY, 1_200)]}), "BTC-USD": own}
+    run = run_orders_alike(run_spec(past, strategies, quantity(1), cash=10_000.0, margin=True, borrow_rate=borrow_rate), past)
+    assert [fill[2:] for fill in booked(run) if fill[1] == "BTC-USD"] == [("buy", 20.0, 100.0), ("sell", 20.0, 85.0)]

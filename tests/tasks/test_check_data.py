@@ -122,10 +122,7 @@ def test_symbols_of_different_calendars_are_checked_each_on_its_own(tmp_path: Pa
     assert {finding.kind for finding in on_one.findings} >= {"volume_fractional"}
 
 
-@pytest.mark.parametrize(
-    ("calendar", "asset_class", "volume"),
-    [("24/7", "24/7", 1.5), ("24/7", "24/7", 2.0), ("FX", "FX", nan), ("XNYS", "XNYS", 100.0)],
-)
+@pytest.mark.parametrize(("calendar", "volume"), [("24/7", 1.5), ("24/7", 2.0), ("FX", nan), ("XNYS", 100.0)])
 def test_a_week_without_its_end_tells_its_market_by_its_nights_or_its_volumes(calendar: str, volume: float) -> None:
     """Wednesday to Friday, by the minute: round the clock with volume are coins, without it currencies; by day shares."""
     first = day_of(2018, 6, 6)

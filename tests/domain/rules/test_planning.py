@@ -201,6 +201,13 @@ def test_a_cash_account_knows_no_margin() -> None:
     assert plan(5_000, 0).breach == Breach.CASH.value
 
 
+@pytest.mark.parametrize(("target", "held", "lots"), [(-1.0, 10, -10), (1.0, -10, 10), (1.0, 10, 0), (-0.5, -10, 0), (1.0, 0, 0)])
+def test_a_position_that_is_to_turn_is_left_without_a_size(target: float, held: int, lots: int) -> None:
+    """An exit needs no input; how much to hold on the side there is, nobody knows, so that it stays."""
+    made = plan_order(Size(0, target, missing=True), held, 50.0, 0.0, 1, NO_LIMITS, account())
+    assert made == Plan(lots, Breach.MISSING_INPUT.value, 0, 0.0, 0.0, again=True)
+
+
 @pytest.mark.parametrize("equity", [0.0, -1.0])
 def test_an_account_without_equity_enters_nothing_and_leaves_everything(equity: float) -> None:
     """Each limit is a share of the equity: without one an entry lacks an input. A turn keeps its exit."""

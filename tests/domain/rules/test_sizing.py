@@ -66,7 +66,7 @@ def test_target_zero_asks_for_nothing_even_without_a_price() -> None:
 )
 def test_a_missing_input_gives_size_zero_and_says_so(equity: float, price: float, value: float) -> None:
     """Without equity, price or a finite rule nothing can be sized."""
-    assert size(Sizing(FRACTION, value), 1.0, equity, price, 0.0, 1) == Size(0, 0.0, missing=True)
+    assert size(Sizing(FRACTION, value), 1.0, equity, price, 0.0, 1) == Size(0, 1.0, missing=True)
 
 
 # Rules that measure
@@ -95,14 +95,14 @@ def test_a_measured_weight_takes_the_place_of_the_fixed_fraction(rule: int) -> N
 @pytest.mark.parametrize("measured", [nan, inf, -0.1])
 def test_a_rule_that_measures_has_no_size_without_its_input(rule: int, measured: float) -> None:
     """No stop, too few returns: size 0, and it says so; leaving needs none."""
-    assert size(Sizing(rule, 0.5), 1.0, 100_000.0, 50.0, 0.0, 1, measured) == Size(0, 0.0, missing=True)
+    assert size(Sizing(rule, 0.5), 1.0, 100_000.0, 50.0, 0.0, 1, measured) == Size(0, 1.0, missing=True)
     assert size(Sizing(rule, 0.5), 0.0, 100_000.0, 50.0, 0.0, 1, measured) == Size(0, 0.0, missing=False)
 
 
 def test_a_weight_of_nothing_is_a_size_but_a_stop_at_the_price_is_none() -> None:
     """Kelly may say 0: nothing wanted; no distance to the stop would be an infinite size."""
     assert size(Sizing(KELLY, 0.5), 1.0, 100_000.0, 50.0, 0.0, 1, 0.0) == Size(0, 0.0, missing=False)
-    assert size(Sizing(RISK, 0.5), 1.0, 100_000.0, 50.0, 0.0, 1, 0.0) == Size(0, 0.0, missing=True)
+    assert size(Sizing(RISK, 0.5), 1.0, 100_000.0, 50.0, 0.0, 1, 0.0) == Size(0, 1.0, missing=True)
 
 
 def test_rules_that_measure_nothing_need_no_measure() -> None:
