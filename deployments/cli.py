@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Final
 
 from deployments.arguments import UsageError, parse
+from deployments.output import kept_for_documents
 from domain.errors import ConfigurationError, TradingError
 
 if TYPE_CHECKING:
@@ -59,7 +61,8 @@ def _run(given: list[str]) -> int:
         raise UsageError("a command is missing: see ./pi5 --help", "usage: ./pi5 COMMAND")
     module = importlib.import_module(f"deployments.commands.{_WHERE[name]}")
     command: Callable[..., int] = getattr(module, name.replace("-", "_"))
-    return command(arguments)
+    with kept_for_documents() if getattr(arguments, "json", False) else nullcontext():
+        return command(arguments)
 
 
 def _failed(error: Exception) -> int:

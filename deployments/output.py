@@ -6,23 +6,39 @@ import json
 import math
 import sys
 import time
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 _WIDTH: Final = 30
 _QUIET_SECONDS: Final = 1.0
 
 
+_document: TextIO | None = None
+
+
+@contextmanager
+def kept_for_documents() -> Iterator[None]:
+    """Keep stdout for what is said here; whatever else prints meanwhile, a strategy or a library, is read on stderr."""
+    global _document
+    _document, sys.stdout = sys.stdout, sys.stderr
+    try:
+        yield
+    finally:
+        sys.stdout, _document = _document, None
+
+
 def say(text: str = "", *, now: bool = False) -> None:
     """Print a line; ``now`` for one that must be seen before the command ends."""
-    sys.stdout.write(text + "\n")
+    out = _document or sys.stdout
+    out.write(text + "\n")
     if now:
-        sys.stdout.flush()
+        out.flush()
 
 
 def complain(text: str) -> None:

@@ -289,6 +289,71 @@ def _take(
 
 
 @compiled
+def _walk(
+    account: Any,
+    state: Any,
+    terms: Terms,
+    prices: Range,
+    finer: FinerBars,
+    inside: int,
+    outside: int,
+    path: int,
+    scripted: bool,  # noqa: FBT001 - as ``loop``
+    book: Rows,
+    base: int,
+    slots: int,
+    tape: Rows,
+    spare: Rows,
+    spare_tape: Rows,
+    bar: int,
+    s: int,
+    fill_rows: Rows,
+    refusal_rows: Rows,
+    ambiguous_rows: Rows,
+) -> None:
+    """Take a symbol's resting orders through a bar, by the finer bars from ``inside`` to before ``outside`` where there are any."""
+    trading = Trading(_position(state), account.cash, state.allowance, 0)
+    if outside > inside:
+        walk = walk_finer(book, base, base + slots, finer, inside, outside, trading, terms, tape, spare, spare_tape)
+    else:
+        walk = walk_bar(book, base, base + slots, prices, path, trading, terms, tape, spare, spare_tape)
+    if walk.ambiguous:
+        told = ambiguous_rows[account.ambiguous]
+        told.bar, told.high_first, told.low_first = bar, walk.high_first, walk.low_first
+        account.ambiguous += 1
+    if scripted:
+        release(book, base, base + slots)
+    _take(account, state, walk.trading, tape, book, base, slots, bar, s, terms.lots_per_unit, fill_rows, refusal_rows)
+
+
+@compiled
+def _end_session(
+    account: Any,
+    state: Any,
+    terms: Terms,
+    side: int,
+    close: float,
+    trades: bool,  # noqa: FBT001
+    book: Rows,
+    base: int,
+    slots: int,
+    tape: Rows,
+    bar: int,
+    s: int,
+    fill_rows: Rows,
+    refusal_rows: Rows,
+) -> None:
+    """Fill a symbol's orders of ``side`` for the close of its session, and withdraw those that end with it after the purchases."""
+    trading = Trading(_position(state), account.cash, state.allowance, 0)
+    if trades:
+        trading = match_close(book, base, base + slots, side, close, trading, terms, tape)
+    if side == _BUY:
+        end_session(book, base, base + slots)
+    release(book, base, base + slots)
+    _take(account, state, trading, tape, book, base, slots, bar, s, terms.lots_per_unit, fill_rows, refusal_rows)
+
+
+@compiled
 def _apply_actions(
     account: Any,
     state: Any,
@@ -939,21 +1004,14 @@ def loop(  # noqa: C901, PLR0911, PLR0912, PLR0915 - the order of a bar's steps,
                 if chancy:
                     moment = int(time_of[bar])
                 terms, base = _terms(account, fixed[s], costs, flow, margin, probability, seed, moment), s * slots
-                trading = Trading(_position(state), account.cash, state.allowance, 0)
-                if has_finer and finer_of[bar, 1] > finer_of[bar, 0]:
+                inside = outside = 0
+                if has_finer:
                     inside, outside = finer_of[bar, 0], finer_of[bar, 1]
-                    walk = walk_finer(book, base, base + slots, finer, inside, outside, trading, terms, tape, spare, spare_tape)
-                else:
-                    prices = Range(open_[bar], high[bar], low[bar], close[bar])
-                    walk = walk_bar(book, base, base + slots, prices, path, trading, terms, tape, spare, spare_tape)
-                if walk.ambiguous:
-                    told = ambiguous_rows[account.ambiguous]
-                    told.bar, told.high_first, told.low_first = bar, walk.high_first, walk.low_first
-                    account.ambiguous += 1
-                if scripted:
-                    release(book, base, base + slots)
-                units = fixed[s].lots_per_unit
-                _take(account, state, walk.trading, tape, book, base, slots, bar, s, units, fill_rows, refusal_rows)
+                prices = Range(open_[bar], high[bar], low[bar], close[bar])
+                _walk(
+                    account, state, terms, prices, finer, inside, outside, path, scripted, book, base, slots, tape, spare,
+                    spare_tape, bar, s, fill_rows, refusal_rows, ambiguous_rows,
+                )  # fmt: skip
             if scripted:
                 for side in (_SELL, _BUY):
                     for index in range(begin, end):
@@ -961,19 +1019,18 @@ def loop(  # noqa: C901, PLR0911, PLR0912, PLR0915 - the order of a bar's steps,
                         state = states[s]
                         if state.live == 0 or not ends_session[bar]:
                             continue
-                        base, trading = s * slots, Trading(_position(state), account.cash, state.allowance, 0)
-                        if not volume[bar] <= 0.0:
-                            if has_impact:
-                                flow = Liquidity(liquidity[bar, 0], liquidity[bar, 1])
-                            if chancy:
-                                moment = int(time_of[bar])
-                            terms = _terms(account, fixed[s], costs, flow, margin, probability, seed, moment)
-                            trading = match_close(book, base, base + slots, side, close[bar], trading, terms, tape)
-                        if side == _BUY:
-                            end_session(book, base, base + slots)
-                        release(book, base, base + slots)
-                        units = fixed[s].lots_per_unit
-                        _take(account, state, trading, tape, book, base, slots, bar, s, units, fill_rows, refusal_rows)
+                        if has_impact:
+                            flow = Liquidity(liquidity[bar, 0], liquidity[bar, 1])
+                        if chancy:
+                            moment = int(time_of[bar])
+                        terms, trades = (
+                            _terms(account, fixed[s], costs, flow, margin, probability, seed, moment),
+                            not volume[bar] <= 0.0,
+                        )
+                        _end_session(
+                            account, state, terms, side, close[bar], trades, book, s * slots, slots, tape, bar, s, fill_rows,
+                            refusal_rows,
+                        )  # fmt: skip
 
         if has_delistings:
             if account.fills + symbols > capacity:

@@ -220,7 +220,7 @@ def shaped_target(strategy: Strategy, bars: Bars) -> Series:
         target = strategy.target(bars)
     except TradingError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise DataError(f"{_who(strategy, bars)} failed: {type(error).__name__}: {error}") from error
     if type(target) is not np.ndarray or target.dtype != _FLOAT64:
         given = f"array of {target.dtype}" if isinstance(target, np.ndarray) else type(target).__name__

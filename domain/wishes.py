@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import isfinite
+from numbers import Integral, Real
+from types import NoneType
 from typing import TYPE_CHECKING, Final
 
 from domain.errors import DataError
+from domain.market import Side
 from domain.rules.fills import OrderType, TimeInForce
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from domain.market import Bars, Side
+    from domain.market import Bars
     from domain.orders import Order
     from domain.strategy import Strategy
 
@@ -43,6 +46,7 @@ class Wish:
 
     def check(self, who: str) -> None:
         """Raise DataError, naming the strategy ``who``, where the order cannot be placed."""
+        self._check_types(who)
         said = f"{who} asked for {self.type.code} {self.side.name.lower()} {self.quantity!r}"
         if not (isfinite(self.quantity) and self.quantity > 0.0):
             raise DataError(f"{said}: a quantity is a number above 0")
@@ -63,6 +67,23 @@ class Wish:
             if child.side == self.side:
                 raise DataError(f"{said} with a child that {child.side.name.lower()}s too: a child leaves what its parent entered")
             child.check(who)
+
+    def _check_types(self, who: str) -> None:
+        for name, kinds, allowed in (
+            ("side", Side, "Side.BUY or Side.SELL"),
+            ("type", OrderType, "a member of OrderType"),
+            ("force", TimeInForce, "a member of TimeInForce"),
+            ("quantity", Real, "a number"),
+            ("limit", (Real, NoneType), "a number or None"),
+            ("stop", (Real, NoneType), "a number or None"),
+            ("trail", (Real, NoneType), "a number or None"),
+            ("group", Integral, "a whole number"),
+            ("tag", Integral, "a whole number"),
+            ("children", tuple, "a tuple of Wish"),
+        ):
+            value = getattr(self, name)
+            if not isinstance(value, kinds) or (isinstance(value, tuple) and not all(isinstance(one, Wish) for one in value)):
+                raise DataError(f"{who} asked for an order with {name} {value!r}: {allowed} belongs there")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +115,7 @@ def checked_wishes(strategy: Strategy, view: View) -> Sequence[Wish | Cancel]:
     who = f"strategy {strategy.strategy_name()} on {view.bars.symbol}"
     try:
         wishes = list(strategy.on_bars(view))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise DataError(f"{who} failed: {type(error).__name__}: {error}") from error
     for wish in wishes:
         if isinstance(wish, Wish):

@@ -96,6 +96,10 @@ def _limits(run: Run) -> dict[str, Any]:
     return {"on": True, **{name: bound if math.isfinite(bound) else None for name, bound in bounds._asdict().items()}}
 
 
+def _entries(count: int) -> str:
+    return f"{count} short {'entry was' if count == 1 else 'entries were'}"
+
+
 def _warnings(run: Run) -> list[str]:
     warnings = []
     if run.drawdown_breached and run.spec.limits is not None:
@@ -105,9 +109,10 @@ def _warnings(run: Run) -> list[str]:
     refused = Counter(refusal.breach for refusal in run.refusals)
     short, unlent = refused[Breach.SHORT_NOT_ALLOWED.code], refused[Breach.BORROW_UNAVAILABLE.code]
     if short:
-        warnings.append(f"{short} short entries were refused: a cash account holds no short positions")
+        why = "nothing beyond what is held is sold" if run.spec.margin else "a cash account holds no short positions"
+        warnings.append(f"{_entries(short)} refused: {why}")
     if unlent:
-        warnings.append(f"{unlent} short entries were refused: no borrow rate is known, name one with --borrow-rate")
+        warnings.append(f"{_entries(unlent)} refused: no borrow rate is known, name one with --borrow-rate")
     if run.spec.margin and min(run.equity.cash, default=0.0) < 0.0:
         warnings.append("cash was below zero: this margin account pays no interest on what it owes, which flatters the result")
     if any(one.sizing.rule == SizingRule.RISK_PER_TRADE and not one.exits.stop_loss > 0.0 for one in run.spec.assignments):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from domain.errors import InputError, repeated
 from domain.market import AssetClass, Timeframe, parse_symbol
+from domain.rules.accounting import MOST_LOTS
 from domain.rules.costs import Costs
 from domain.rules.fills import PathMode
 from domain.run import Assignment, RunSpec, parse_sizing
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 DEFAULT_CASH = 100_000.0
 """The initial cash where no configuration is named."""
 
+_ROOM_FOR_GAINS: Final = 4.0
 MOST_BARS: Final = 50_000_000
 """A run is not begun with more than this: their columns alone take 2.4 GB."""
 
@@ -91,7 +93,19 @@ def assemble(
     for choice in choices:
         choice.strategy.check_timeframe(loaded.history.timeframe)
     spec = _spec(request, choices, loaded.history)
+    _check_lots(spec, loaded.history)
     return Prepared(spec, loaded.history, choices, loaded.warnings, _engine(request, choices))
+
+
+def _check_lots(spec: RunSpec, history: History) -> None:
+    """Raise InputError where the cash buys more lots of a symbol at its lowest price than are counted, with room for gains."""
+    for instrument, bars in zip(history.instruments, history.bars, strict=True):
+        lowest, most = float(bars.low.min()), MOST_LOTS / _ROOM_FOR_GAINS / instrument.lots_per_unit
+        if spec.initial_cash > most * lowest:
+            raise InputError(
+                f"{spec.initial_cash:g} of cash buy {spec.initial_cash / lowest:.4g} {instrument.symbol} at its lowest price "
+                f"{lowest:g}, at most {most:.4g} are counted: use --cash {most * lowest / 2:.4g}, or prices of a thousand of them"
+            )
 
 
 def _spec(request: BacktestRequest, choices: tuple[Choice, ...], history: History) -> RunSpec:

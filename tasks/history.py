@@ -310,10 +310,11 @@ def _until_delisting(
     """Return the bars before each symbol's delisting, and a warning of those behind it: nobody could trade there."""
     kept, warnings = [], []
     for one, instrument in zip(bars, instruments, strict=True):
-        dates = [
-            date.fromisoformat(action.ex_date) for action in actions if (action.symbol, action.action) == (one.symbol, "delisting")
-        ]
+        ends = [action.ex_date for action in actions if action.action == "delisting" and action.symbol == one.symbol]
+        dates = [date.fromisoformat(end) for end in ends]
         before = between(one, instrument, (None, min(dates) - timedelta(days=1))) if dates else one
+        if not len(before):  # it ended before its first bar: these are another's
+            before = one
         if len(before) < len(one):
             warnings.append(f"{len(one) - len(before)} bars of {one.symbol} on or after its delisting on {min(dates)} are left out")
         kept.append(before)

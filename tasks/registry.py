@@ -144,6 +144,8 @@ def _only_strategy(module: ModuleType) -> type[Strategy]:
         raise InputError(f"class {cls.__name__} must be decorated with @dataclass(frozen=True)")
     if cls.target is Strategy.target and not cls.decides_on_events():
         raise InputError(f"class {cls.__name__} must define target(self, bars), or on_bars(self, view) to place orders itself")
+    if cls.target is not Strategy.target and cls.decides_on_events():
+        raise InputError(f"class {cls.__name__} defines target and on_bars: nobody would ask for its targets, remove one")
     return cls
 
 

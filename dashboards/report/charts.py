@@ -279,9 +279,14 @@ def _returns(returns: Series) -> Plot:
     return plot
 
 
+_LEAST_RETURN: Final = 1e-6  # less is no gain and no loss to draw
+
+
 def bins(returns: Series, most: int = 36) -> Series:
     """Return the edges of equal bins over ``returns``, one of them at 0: at most about ``most``, fewer where trades are few."""
     low, high = min(float(returns.min()), 0.0), max(float(returns.max()), 0.0)
+    if high - low < _LEAST_RETURN:
+        return np.array([-0.01, 0.0, 0.01])
     wanted = min(max(6, round(2.0 * len(returns) ** 0.5)), most)
     width = (high - low) / wanted or 0.01
     return width * np.arange(np.floor(low / width), np.ceil(high / width) + 1)

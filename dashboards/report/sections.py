@@ -233,6 +233,8 @@ def costs(document: Row, run: Run) -> Html:
     columns = [("Symbol", ""), ("Fills", "number wide"), ("Bought and sold", "number"), ("Fees", "number"), ("Slippage", "number")]
     paid = total.fees + total.slippage
     said = f"{number(paid)} in all, {percent(paid / document['initial_cash'])} of the initial cash"
+    if run.borrow_fees > 0.0:
+        said += f"; for borrowed shares {number(run.borrow_fees)} beside it"
     return card("Costs", table("Costs by symbol", columns, rows, css="few"), note=said)
 
 

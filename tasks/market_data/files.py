@@ -25,12 +25,16 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from domain.market import Bars, Timeframe
     from domain.quality import Finding, Partition, Rows
 
 ACTIONS: Final = ("split", "dividend", "delisting")
 _SYMBOL_CHANGE: Final = "symbol_change"
 _ACTION_COLUMNS: Final = ("symbol", "ex_date", "action", "value")
+_MOST_SPLIT: Final = 10_000.0
+_MANY_STEPS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +130,30 @@ def fetch(
     return Fetched(rows, frame, tuple(present), tuple(events), f"file:{path.name}", tuple(changes))
 
 
+def _own_length(time: NDArray[np.int64]) -> Timeframe | None:
+    """Return the length of one symbol's bars where they are many and all keep it, by the day or within it."""
+    steps = np.diff(np.unique(time[time != NO_TIME]))
+    if len(steps) < _MANY_STEPS:
+        return None
+    if np.all(2 * steps > DAY):
+        return TIMEFRAMES["1d"]
+    within = [one for one in TIMEFRAMES.values() if one.length == usual_step([time]) and not one.is_daily]
+    return within[0] if within else None
+
+
 def infer_timeframe(rows: Rows, source: str) -> Timeframe:
     """Return the timeframe whose length most neighbouring bars keep; raise DataError where there is none.
 
     Where no symbol has two bars, bars on a full hour are daily ones.
     """
-    step = usual_step([rows.time[rows.code == code] for code in range(len(rows.symbols))])
+    times = [rows.time[rows.code == code] for code in range(len(rows.symbols))]
+    step = usual_step(times)
+    for symbol, own in zip(rows.symbols, map(_own_length, times), strict=True):
+        if own is not None and step and own.is_daily != (2 * abs(step - DAY) < DAY):
+            raise DataError(
+                f"{source}: {symbol} has {own.name} bars, most others lie {step / 60e6:g} minutes apart: "
+                "give the bars of each length as a file of their own"
+            )
     single_days = step == 0 and bool(np.all(rows.time[rows.time != NO_TIME] % HOUR == 0))
     if single_days or 2 * abs(step - DAY) < DAY:  # changes of the clock and mixed stamps move a day by some hours
         return TIMEFRAMES["1d"]
@@ -187,9 +209,17 @@ def _action_rows(path: Path) -> list[tuple[int, dict[str, str]]]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, strict=True, restval="")
             check_header(reader.fieldnames or [], _ACTION_COLUMNS, path)
-            return [(reader.line_num, row) for row in reader]
+            rows = [(reader.line_num, row) for row in reader]
     except (csv.Error, UnicodeDecodeError) as error:
         raise DataError(f"{path} is no CSV file of corporate actions: {error}") from error
+    for line, row in rows:
+        if surplus := row.get(None):  # what DictReader calls the fields beyond the header
+            expected = len(row) - 1
+            raise DataError(
+                f"{path} line {line}: {expected + len(surplus)} fields where the header names {expected}; "
+                "numbers are written with a point, such as 0.25"
+            )
+    return rows
 
 
 def _action(row: Mapping[str, str], where: str) -> CorporateAction:
@@ -208,6 +238,12 @@ def _action(row: Mapping[str, str], where: str) -> CorporateAction:
             raise DataError(f"{where}: value {value} of a delisting is the haircut on the last price, a fraction from 0 to 1")
     elif not (isfinite(value) and value > 0.0):
         raise DataError(f"{where}: value {value} of a {row['action']} must be above 0")
+    elif row["action"] == "split" and not 1.0 / _MOST_SPLIT <= value <= _MOST_SPLIT:
+        raise DataError(
+            f"{where}: value {value} of a split is new shares for an old one, from {1.0 / _MOST_SPLIT} to {_MOST_SPLIT}"
+        )
+    if pay_date is not None and pay_date < ex_date:
+        raise DataError(f"{where}: pay_date {pay_date} lies before ex_date {ex_date}, when it is decided who is paid")
     return CorporateAction(symbol, ex_date.isoformat(), row["action"], value, pay_date.isoformat() if pay_date else None)
 
 
