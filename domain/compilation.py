@@ -33,8 +33,19 @@ def compiled[F: Callable[..., Any]](function: F) -> F:
 
     One whose name begins with an underscore is called by compiled code alone.
     """
+    return _compiled(function, into_callers=False)
+
+
+def inlined[F: Callable[..., Any]](function: F) -> F:
+    """Compile ``function`` into its callers: for what runs at every order, and stands apart only to be read."""
+    return _compiled(function, into_callers=True)
+
+
+def _compiled[F: Callable[..., Any]](function: F, *, into_callers: bool) -> F:
     inside = function.__name__.startswith("_")
-    made = numba.njit(cache=True, error_model="numpy", no_cpython_wrapper=inside, no_cfunc_wrapper=True)(function)
+    made = numba.njit(cache=True, error_model="numpy", no_cpython_wrapper=inside, no_cfunc_wrapper=True, forceinline=into_callers)(
+        function
+    )
     if not numba.config.DISABLE_JIT:  # numba itself looks at the time stamp of this function's file alone
         index = made._cache._cache_file  # noqa: SLF001 - numba has no public way; a test holds it
         index._source_stamp = (index._source_stamp, _stamp())  # noqa: SLF001

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from domain.compilation import compiled, prefetch
+from domain.compilation import compiled, inlined, prefetch
 from domain.market import Side
 from domain.rules.accounting import (
     Position,
@@ -454,7 +454,7 @@ def _open_lots(state: Any, book: Rows, base: int, slots: int) -> tuple[int, int]
     return buys, sells
 
 
-@compiled
+@inlined
 def _weigh(s: int, rate: float, states: Rows, fixed: Rows, book: Rows, slots: int, shares: Rows) -> None:
     """Write what a symbol takes of the account."""
     buys, sells = _open_lots(states[s], book, s * slots, slots)
@@ -600,7 +600,7 @@ def _size(
     state.wanted_missing = 1 if wanted.missing else 0
 
 
-@compiled
+@inlined
 def _order(account: Any, state: Any, fixed: Any, rate: float, limits: Limits, known: Account, bar: int, s: int, row: Any) -> None:
     """Plan the order that takes a symbol to the lots it wants; what is refused goes to ``row``."""
     wanted = Size(state.wanted_lots, state.wanted_units, state.wanted_missing != 0)
