@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from domain.adjustment import adjust_forward
+from domain.adjustment import adjust_backward
 from domain.market import Side
 from domain.rules.accounting import split_lots
 from domain.timeline import CLOSE, actions_by_bar, schedule
@@ -29,7 +29,7 @@ class Curves:
 
     ``time`` is the start of the bar that closed, int64 UTC microseconds. ``drawdown`` <= 0 is the fraction below the highest equity
     so far. ``benchmark`` is money. ``long`` >= 0 and ``short`` <= 0 are the market value held as fractions of the equity.
-    ``adjusted`` are the bars with prices adjusted forward for splits, in the order of the run's symbols.
+    ``adjusted`` are the bars with prices adjusted backward for the splits known at the end, in the order of the run's symbols.
     """
 
     time: NDArray[np.int64]
@@ -46,7 +46,7 @@ def curves_of(run: Run) -> Curves:
     """Return the curves of ``run``."""
     plan = schedule(run.history)
     equity = np.array(run.equity.equity)
-    adjusted = adjust_forward(run.history)
+    adjusted = tuple(adjust_backward(bars, run.history.actions, convention=None) for bars in run.history.bars)
     actions = _actions_of_symbols(run)
     benchmark, long, short = _zeros(equity), _zeros(equity), _zeros(equity)
     share = run.spec.initial_cash / len(adjusted)

@@ -35,7 +35,7 @@ MOST_FILLS_OF_SYMBOL: Final = 800
 class Prices:
     """``symbols`` is what the page's script draws, one record a symbol; with ``candles`` whole bars, otherwise their closes.
 
-    A record's times are minutes since 1970, its prices adjusted forward for splits; a fill's ``price`` is the one it traded at and
+    A record's times are minutes since 1970, its prices adjusted backward for splits; a fill's ``price`` is the one it traded at and
     ``level`` where it is drawn; ``hollow`` is how opaque the body of a bar is: faint where it rose. ``wide`` prices are drawn on a
     logarithmic scale. ``left_out`` symbols are not in it.
     """
@@ -122,5 +122,5 @@ def _note(bars: Bars, adjusted: Bars, drawn: int, fills: int, shown: int) -> str
     if drawn < len(bars):
         parts.append(f"{number(drawn, 0)} of {number(len(bars), 0)} closes drawn, among them each high and low")
     if not np.array_equal(adjusted.close, bars.close):
-        parts.append("prices adjusted forward for splits")
+        parts.append("prices before a split divided by its ratio")
     return "; ".join(parts)

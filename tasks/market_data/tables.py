@@ -178,13 +178,13 @@ def _first_line(error: Exception) -> str:
 
 
 def _texts(column: pa.ChunkedArray, path: Path) -> pa.DictionaryArray:
-    """Return a column of symbols as they are written; raise DataError where it holds no texts or leaves some out."""
+    """Return a column of symbols as they are written; one left out is empty; raise DataError where it holds no texts."""
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
         raise DataError(f"{path}: column 'symbol' holds {column.type}; it must hold texts")
-    if column.null_count:
-        raise DataError(f"{path}: column 'symbol' is empty in {column.null_count} rows")
+    if column.null_count:  # pyarrow loads pandas for this
+        column = column.fill_null("")
     return column.combine_chunks().dictionary_encode()
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from histories import MONDAY, fraction, history, market, quantity, run_scripts
 
+from dashboards.report.charts import bins
 from dashboards.report.curves import curves_of
 from dashboards.report.prices import prices_of
 from domain.market import DAY, CorporateAction
@@ -41,15 +42,22 @@ def test_drawdown_is_measured_from_the_highest_equity_so_far() -> None:
 
 
 def test_fills_are_drawn_on_the_adjusted_price_and_told_as_they_traded() -> None:
-    """A sale at 6 after a split of 2 stands at 12 of the first bar's prices."""
+    """A purchase at 10 before a split of 2 stands at 5 of the last bar's prices: a chart ends at the price of its last day."""
     day = np.datetime_as_string(np.datetime64(MONDAY + 2 * DAY, "us"), unit="D")
     past = history(market("A", [10.0, 10.0, 5.0, 6.0, 6.0]), actions=[CorporateAction("A", day, "split", 2.0)])
     run = run_scripts(past, {"A": "1 . 0"}, quantity(10.0))
     (record,) = prices_of(run, curves_of(run)).symbols
-    assert record["close"] == [10.0, 10.0, 10.0, 12.0, 12.0]
-    assert (record["sell"]["price"], record["sell"]["level"]) == ([6.0], [12.0])
-    assert (record["buy"]["price"], record["buy"]["level"]) == ([10.0], [10.0])
-    assert record["note"] == "2 fills; prices adjusted forward for splits"
+    assert record["close"] == [5.0, 5.0, 5.0, 6.0, 6.0]
+    assert (record["sell"]["price"], record["sell"]["level"]) == ([6.0], [6.0])
+    assert (record["buy"]["price"], record["buy"]["level"]) == ([10.0], [5.0])
+    assert record["note"] == "2 fills; prices before a split divided by its ratio"
+
+
+def test_trades_that_returned_nothing_have_bins_all_the_same() -> None:
+    """One bought and sold at one price: the histogram has a side for losses and one for gains."""
+    assert bins(np.zeros(1)).tolist() == [-0.01, 0.0, 0.01]
+    assert bins(np.array([1e-12, 0.0])).tolist() == [-0.01, 0.0, 0.01]
+    assert len(bins(np.array([0.01]))) > 2
 
 
 def test_many_fills_are_marked_evenly_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -247,6 +247,24 @@ def test_a_backtest_as_json_equals_its_files(capsys: pytest.CaptureFixture[str],
     assert float(rows["equity"][-1]["equity"]) == document["final_equity"]
 
 
+def test_json_is_one_document_whatever_a_strategy_prints(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it says goes to stderr, where a person reads it."""
+    (tmp_path / "talking.py").write_text(
+        "from dataclasses import dataclass\nfrom domain.strategy import Bars, Series, Strategy\n"
+        '\n\n@dataclass(frozen=True)\nclass Talking(Strategy):\n    """Talks."""\n\n'
+        "    def target(self, bars: Bars) -> Series:\n        print('asked')\n        return bars.close * 0.0\n"
+    )
+    entries = registry.found() | registry.found(tmp_path)
+    capsys.readouterr()
+    monkeypatch.setattr(registry, "found", lambda _folder=None: entries)
+    assert main(["backtest", "talking", "--bars", str(BARS), "--json"]) == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["strategy"] == "talking"
+    assert "asked" in printed.err
+
+
 def test_a_symbol_is_shared_where_the_command_says_so(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """Both strategies by name and parameters, one ledger; the report names who shares what; by a configuration the same."""
     both = (*PAIR, "--start", "2015-01-02", "--sizing", "fixed_fraction:0.2")

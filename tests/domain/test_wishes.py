@@ -5,6 +5,7 @@ from dataclasses import replace
 from math import inf, nan
 from typing import Any
 
+import numpy as np
 import pytest
 from histories import market
 
@@ -83,9 +84,42 @@ class Asking(Strategy):
     def on_bars(self, view: View) -> Sequence[Wish | Cancel]:
         """Return the answer, or raise it."""
         del view
-        if isinstance(self.answer, Exception):
+        if isinstance(self.answer, BaseException):
             raise self.answer
         return self.answer
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"side": "buy"}, "an order with side 'buy': Side.BUY or Side.SELL belongs there"),
+        ({"side": 1}, "with side 1: Side.BUY"),
+        ({"type": "limit"}, "with type 'limit': a member of OrderType"),
+        ({"force": 0}, "with force 0: a member of TimeInForce"),
+        ({"quantity": "a"}, "with quantity 'a': a number"),
+        ({"quantity": None}, "with quantity None: a number"),
+        ({"stop": "9"}, "with stop '9': a number or None"),
+        ({"group": 1.5}, "with group 1.5: a whole number"),
+        ({"children": [STOP]}, "with children .*: a tuple of Wish"),
+        ({"children": ("stop",)}, "with children .*: a tuple of Wish"),
+        ({"side": Side.SELL, "children": (STOP,)}, "a child that sells too: a child leaves what its parent entered"),
+    ],
+)
+def test_fields_of_another_kind_are_refused_by_name(changes: dict[str, Any], message: str) -> None:
+    """Whoever writes a strategy reads which field it is and what belongs there."""
+    with pytest.raises(DataError, match=message):
+        replace(Wish(Side.BUY, 1.0), **changes).check("someone")
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    """What a strategy computes from columns."""
+    Wish(Side.BUY, np.float64(2.0), OrderType.LIMIT, np.float64(9.0), group=np.int64(1)).check("someone")  # type: ignore[arg-type]
+
+
+def test_a_strategy_that_leaves_the_program_is_named() -> None:
+    """Its exit is none of ours."""
+    with pytest.raises(DataError, match="strategy test_wishes on AAA failed: SystemExit: 0"):
+        checked_wishes(Asking(SystemExit(0)), VIEW)
 
 
 def test_answers_of_a_strategy_are_passed_on_in_order() -> None:

@@ -10,17 +10,32 @@ import numba
 import numpy as np
 import pytest
 from generated import order_runs, runs, walked_orders
-from histories import DAILY, HOURLY, Scripted, fraction, history, market, quantity, real_bars, run_alike, run_orders_alike, run_spec
+from histories import (
+    DAILY,
+    HOURLY,
+    OrderScript,
+    Scripted,
+    fraction,
+    history,
+    market,
+    quantity,
+    real_bars,
+    run_alike,
+    run_orders_alike,
+    run_spec,
+)
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain.ledger import equity_sha256, ledger_sha256
-from domain.market import DAY, AssetClass, CorporateAction
+from domain.market import DAY, AssetClass, CorporateAction, Side
 from domain.rules.costs import Costs
-from domain.rules.fills import PathMode, volume_allowance
+from domain.rules.fills import OrderType, PathMode, TimeInForce, volume_allowance
+from domain.rules.limits import Limits
 from domain.run import parse_sizing
 from domain.strategy import Exits
 from domain.timeline import History
+from domain.wishes import Cancel, Wish
 from strategies.moving_average_crossover import MovingAverageCrossover
 from tasks import registry
 from tasks.market_data.files import read_actions, read_file
@@ -29,6 +44,7 @@ from tasks.settings import shipped_settings
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from domain.market import Bars
     from domain.run import RunSpec
     from tasks.backtest import Run
 
@@ -200,6 +216,103 @@ class Guarded(MovingAverageCrossover):
 
     short: bool = True
     exits = GUARDED
+
+
+EVERY_BOUND = Limits(
+    max_position_size=0.25,
+    max_gross_exposure=1.4,
+    daily_loss_limit=0.02,
+    max_drawdown=0.9,
+    max_net_exposure=0.9,
+    max_concentration=0.2,
+    max_cluster_exposure=0.6,
+    cluster_correlation=0.6,
+    max_order_size=5_000.0,
+    max_order_notional=18_000.0,
+    price_collar=0.08,
+    max_order_rate=6.0,
+    max_value_at_risk=0.02,
+)
+
+
+def every_order(bars: Bars, every: int) -> OrderScript:
+    """Return orders of each type at every ``every``-th close, at prices around it, a year of rest after a year of orders."""
+    orders: dict[int, list[Wish | Cancel]] = {}
+    for number, bar in enumerate(range(0, len(bars) - 1, every)):
+        close, side = float(bars.close[bar]), Side.BUY if number % 3 else Side.SELL
+        units, way = 9_000.0 / close, 1.0 if side is Side.BUY else -1.0
+        near, far = close * (1.0 - 0.01 * way), close * (1.0 + 0.01 * way)
+        bracket = (
+            Wish(Side(-side), units, OrderType.STOP, stop=close * (1.0 - 0.03 * way), group=1),
+            Wish(Side(-side), units, OrderType.LIMIT, close * (1.0 + 0.04 * way), group=1),
+        )
+        kinds = (
+            Wish(side, units, children=bracket),
+            Wish(side, units, OrderType.LIMIT, near, force=TimeInForce.DAY),
+            Wish(side, units, OrderType.STOP, stop=far, tag=7),
+            Wish(side, units, OrderType.STOP_LIMIT, far * (1.0 + 0.01 * way), far),
+            Wish(side, units, OrderType.TRAILING_STOP, trail=0.03),
+            Wish(side, units, OrderType.MARKET_ON_CLOSE),
+            Wish(side, units, OrderType.LIMIT, far, force=TimeInForce.IOC),
+            Wish(side, units, force=TimeInForce.FOK),
+        )
+        orders[bar] = [kinds[number % len(kinds)], *([Cancel(7)] if number % 5 == 0 else [])]
+    return OrderScript(orders, Exits(stop_loss=0.1) if every % 2 else Exits())
+
+
+DAILY_FILES, HOURLY_FILES = ("equity_1d", "crypto_1d", "fx_1d"), ("equity_1h", "crypto_1h", "fx_1h")
+
+
+@pytest.mark.skipif(not COMPILED, reason="the wide run needs the compiled kernel")
+@pytest.mark.parametrize(
+    ("names", "sizing"),
+    [
+        *((DAILY_FILES, sizing) for sizing in ("fixed_quantity:40", *SIZINGS[:-1])),
+        (("equity_1d",), SIZINGS[-1]),
+        (HOURLY_FILES, "fixed_fraction:0.1"),
+    ],
+    ids=lambda one: one if isinstance(one, str) else one[0],
+)
+def test_every_sizing_exit_and_limit_gives_one_result_on_all_shared_bars(shared: Path, names: tuple[str, ...], sizing: str) -> None:
+    """A margin account long and short, corporate actions, all twelve bounds at once: equal rows."""
+    past = wide_history(shared, *names)
+    spec = run_spec(
+        past,
+        {instrument.symbol: Guarded() for instrument in past.instruments},
+        parse_sizing(sizing, len(past.instruments)),
+        costs=COSTS,
+        limits=EVERY_BOUND,
+        volume_limit=None,
+        margin=True,
+        borrow_rate=0.01,
+        regulatory_fees=True,
+    )
+    run = run_alike(spec, past, streamed=False)
+    assert {fill.reason for fill in run.fills} >= {"target", "stop_loss", "take_profit", "trailing_stop"}
+    assert len({refusal.breach for refusal in run.refusals}) > 1
+
+
+@pytest.mark.skipif(not COMPILED, reason="the wide run needs the compiled kernel")
+@pytest.mark.parametrize("margin", [False, True], ids=["cash", "margin"])
+@pytest.mark.parametrize(("names", "every"), [(DAILY_FILES, 5), (HOURLY_FILES, 40)], ids=["daily", "hourly"])
+def test_every_type_of_order_gives_one_result_on_all_shared_bars(
+    shared: Path,
+    names: tuple[str, ...],
+    every: int,
+    margin: bool,  # noqa: FBT001 - a case
+) -> None:
+    """Market, limit, stop, stop-limit, trailing, on close, brackets, DAY, IOC and FOK, with limits and corporate actions."""
+    past = wide_history(shared, *names)
+    scripts = {bars.symbol: every_order(bars, every) for bars in past.bars}
+    options = {
+        "costs": COSTS,
+        "limits": EVERY_BOUND,
+        "volume_limit": None,
+        "margin": margin,
+        "borrow_rate": 0.01 if margin else None,
+    }
+    run = run_orders_alike(run_spec(past, scripts, quantity(1.0), **options), past)
+    assert len(run.fills) > 1_000
 
 
 @pytest.mark.parametrize("path", list(PathMode), ids=lambda mode: mode.code)

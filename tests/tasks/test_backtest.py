@@ -199,6 +199,20 @@ def test_rows_have_the_columns_of_the_contract() -> None:
 # One result
 
 
+def test_cash_that_buys_more_lots_than_are_counted_is_refused(tmp_path: Path) -> None:
+    """A coin at two millionths: 1,000,000 buy 5e11 of them, 5e19 lots, which no count of 64 bits holds."""
+    path = tmp_path / "coin_1d.csv"
+    rows = [f"2021-03-0{day}T00:00:00Z,PEPE-USD,2e-6,2e-6,2e-6,2e-6,1e15" for day in range(1, 6)]
+    path.write_text("\n".join(["time,symbol,open,high,low,close,volume", *rows]) + "\n")
+    request = BacktestRequest(("buy_and_hold",), bars=path, asset_class="crypto", cash=1_000_000.0)
+    with pytest.raises(
+        InputError, match=r"1e\+06 of cash buy 5e\+11 PEPE-USD at its lowest price 2e-06, at most .* are counted: use --cash"
+    ):
+        run_backtest(request)
+    (fill,) = run_backtest(replace(request, cash=1_000.0)).fills
+    assert fill["quantity"] == pytest.approx(0.95 * 1_000.0 / 2e-6, rel=1e-2)
+
+
 @pytest.mark.parametrize("limits", [False, True], ids=["free", "limits"])
 @pytest.mark.parametrize("strategy", FOUND)
 def test_both_engines_give_the_same_document(strategy: str, *, limits: bool) -> None:

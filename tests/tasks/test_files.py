@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from domain.errors import DataError, InputError
-from domain.market import AssetClass
+from domain.market import DAY, AssetClass
 from domain.quality import IMPROBABLE, NO_TIME
 from domain.symbol_changes import SymbolChange
 from tasks.market_data.files import fetch, load, read_actions, read_file, read_symbol_changes, unread_actions
@@ -247,6 +247,17 @@ def test_timeframe_is_the_usual_distance_of_bars(tmp_path: Path, step: str, name
     assert load(csv_file(tmp_path, rows), asset_class=AssetClass.CRYPTO).timeframe.name == name
 
 
+def test_symbols_of_different_lengths_of_bars_in_one_file_are_refused(tmp_path: Path) -> None:
+    """Days of one taken for minutes would fill by the rules of minutes; a thin symbol of few bars is no day."""
+    start = us("2018-07-02T14:00")
+    minutes = "".join(f"{start + 60_000_000 * n},AAPL,1,1,1,1,1\n" for n in range(60))
+    daily = "".join(f"{us('2018-07-02') + DAY * n},SPY,1,1,1,1,1\n" for n in range(15))
+    with pytest.raises(DataError, match=r"SPY has 1d bars, most others lie 1 minutes apart: give the bars of each length"):
+        read_file(csv_file(tmp_path, minutes + daily))
+    thin = "".join(f"{start + 7 * 60_000_000 * n},SPY,1,1,1,1,1\n" for n in range(8))
+    assert load(csv_file(tmp_path, minutes + thin)).timeframe.name == "1m"
+
+
 def test_bars_at_a_distance_of_no_timeframe_are_refused(tmp_path: Path) -> None:
     """Weekly bars are not daily ones with holes."""
     rows = "".join(f"2018-07-{day:02},SPY,1,1,1,1,1\n" for day in (2, 9, 16))
@@ -280,6 +291,17 @@ def test_row_with_an_impossible_symbol_is_quarantined_and_the_others_are_read(tm
         assert refused.detail.startswith("row 1: symbol 'AAPL;DROP TABLE' is not valid")
         assert (other.row, other.kinds) == (4, ("high_low_crossed",))
         assert [(finding.row, finding.kind) for finding in loaded.findings if finding.row < 4] == [(1, "bad_symbol")]
+
+
+def test_parquet_row_without_a_symbol_is_quarantined_as_in_csv(tmp_path: Path) -> None:
+    """It belongs to nobody; the other rows do."""
+    path = tmp_path / "bars.parquet"
+    times = [us(f"2018-07-0{day}T04:00") for day in (2, 3, 5)]
+    columns = {name: [10.0] * 3 for name in ("open", "high", "low", "close", "volume")}
+    pq.write_table(pa.table({"time": pa.array(times, pa.timestamp("us", "UTC")), "symbol": ["SPY", None, "SPY"], **columns}), path)
+    loaded = load(path)
+    assert len(loaded.checked.bars[0]) == 2
+    assert [(row.row, row.kinds) for row in loaded.checked.quarantined] == [(1, ("bad_symbol",))]
 
 
 def test_file_of_impossible_symbols_alone_is_refused_with_a_row(tmp_path: Path) -> None:
@@ -395,6 +417,10 @@ def test_shipped_actions_equal_their_source() -> None:
         ("SPY,02/07/2018,split,2,", "line 2: ex_date '02/07/2018' is no date: write it as"),
         ("SPY,2018-07-02,dividend,0.5,31.07.2018", "line 2: pay_date '31.07.2018' is no date: write it as"),
         ('SPY,2018-07-02,dividend,"0,5",', "line 2: value '0,5' of a dividend is no number: write it as"),
+        ("SPY,2018-07-02,dividend,1,5,", "line 2: 6 fields where the header names 5; numbers are written with a point"),
+        ("SPY,2018-07-02,dividend,0.5,2018-07-01", "line 2: pay_date 2018-07-01 lies before ex_date 2018-07-02"),
+        ("SPY,2018-07-02,split,1e300,", "line 2: value 1e+300 of a split is new shares for an old one, from 0.0001 to 10000.0"),
+        ("SPY,2018-07-02,split,0.00001,", "line 2: value 1e-05 of a split is new shares for an old one"),
     ],
 )
 def test_field_of_an_action_that_cannot_be_read_is_named(tmp_path: Path, row: str, message: str) -> None:

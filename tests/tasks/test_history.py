@@ -130,6 +130,18 @@ def test_coins_do_not_split(tmp_path: Path) -> None:
     assert not [warning for warning in loaded.warnings if "as after a split" in warning]
 
 
+def test_bars_after_a_delisting_are_left_out_and_told(tmp_path: Path) -> None:
+    """A vendor goes on with last prices; nobody can trade there. One before the first bar was of another share."""
+    bars = market("AAA", UNEQUAL)
+    path = bars_file(tmp_path, bars)
+    loaded = from_file(path, None, DAILY, actions=actions_file(tmp_path, "AAA,2021-03-04,delisting,0.1,"))
+    assert loaded.history.bars[0].time.tolist() == bars.time[:3].tolist()
+    assert loaded.warnings == ("3 bars of AAA on or after its delisting on 2021-03-04 are left out",)
+    earlier = from_file(path, None, DAILY, actions=actions_file(tmp_path, "AAA,2021-02-01,delisting,0.1,"))
+    assert len(earlier.history.bars[0]) == 6
+    assert earlier.warnings == ()
+
+
 # The present
 
 

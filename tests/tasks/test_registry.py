@@ -41,6 +41,10 @@ BAD = {
     "not_frozen": (GOOD.format(name="Loose").replace("(frozen=True)", ""), "cannot inherit non-frozen dataclass from a frozen one"),
     "not_decorated": (GOOD.format(name="Plain").replace("@dataclass(frozen=True)", ""), "decorated with @dataclass"),
     "no_target": (GOOD.format(name="Aimless").replace("def target", "def goal"), "must define target"),
+    "target_and_orders": (
+        GOOD.format(name="Torn") + "\n    def on_bars(self, view):\n        return []\n",
+        "class Torn defines target and on_bars: nobody would ask for its targets, remove one",
+    ),
     "no_default": (GOOD.format(name="Bare").replace(" = 10", ""), "parameter level needs a default"),
     "bad_default": (GOOD.format(name="Text").replace(" = 10", " = 'ten'"), "parameter level must be a number, got 'ten'"),
     "bad_type": (GOOD.format(name="Listed").replace("[float,", "[list,"), "parameter level must be annotated as"),
