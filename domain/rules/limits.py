@@ -1,6 +1,8 @@
 """What risk management allows. A limit can refuse or cut an entry; nothing here can touch an exit.
 
-Each limit is a field of ``Limits``, a member of ``Breach`` and a line in ``bound_by_limits`` or ``watch``.
+Each limit is a field of ``Limits``, a member of ``Breach`` and a line: in ``bound_by_limits`` where it cuts an order, in ``watch``
+or ``barred_symbol`` where it refuses entries for a time (``planning.is_planned_again``). The value at risk is measured in
+``rules.measures`` and cut in ``planning``.
 """
 
 from dataclasses import dataclass

@@ -268,7 +268,7 @@ DAILY_FILES, HOURLY_FILES = ("equity_1d", "crypto_1d", "fx_1d"), ("equity_1h", "
     ("names", "sizing"),
     [
         *((DAILY_FILES, sizing) for sizing in ("fixed_quantity:40", *SIZINGS[:-1])),
-        (("equity_1d",), SIZINGS[-1]),
+        (DAILY_FILES[1:], SIZINGS[-1]),
         (HOURLY_FILES, "fixed_fraction:0.1"),
     ],
     ids=lambda one: one if isinstance(one, str) else one[0],
@@ -294,7 +294,7 @@ def test_every_sizing_exit_and_limit_gives_one_result_on_all_shared_bars(shared:
 
 @pytest.mark.skipif(not COMPILED, reason="the wide run needs the compiled kernel")
 @pytest.mark.parametrize("margin", [False, True], ids=["cash", "margin"])
-@pytest.mark.parametrize(("names", "every"), [(DAILY_FILES, 5), (HOURLY_FILES, 40)], ids=["daily", "hourly"])
+@pytest.mark.parametrize(("names", "every"), [(DAILY_FILES, 9), (HOURLY_FILES, 60)], ids=["daily", "hourly"])
 def test_every_type_of_order_gives_one_result_on_all_shared_bars(
     shared: Path,
     names: tuple[str, ...],
