@@ -18,13 +18,12 @@ if TYPE_CHECKING:
 _WIDTH: Final = 30
 _QUIET_SECONDS: Final = 1.0
 
-
-_document: TextIO | None = None
+_document: TextIO | None = None  # where documents go while everything else that prints is read on stderr
 
 
 @contextmanager
 def kept_for_documents() -> Iterator[None]:
-    """Keep stdout for what is said here; whatever else prints meanwhile, a strategy or a library, is read on stderr."""
+    """Keep stdout for what is said here; whatever Python prints meanwhile, in a strategy or a library, is read on stderr."""
     global _document
     _document, sys.stdout = sys.stdout, sys.stderr
     try:

@@ -102,14 +102,13 @@ def _steps(
     convention: Convention | None,
     references: Mapping[str, float] | None = None,
 ) -> Iterator[_Step]:
-    """Yield what each action before bar ``index`` does; a dividend is per share after the splits of the same day."""
+    """Yield what each action before bar ``index`` does, by date; a dividend is per share after the splits of the same day."""
     ratio = 1.0
-    for action in actions:
+    for action in sorted(actions, key=lambda one: (one.ex_date, one.action != "split")):
         if action.action == "split":
             ratio *= action.value
             yield _Step(index, action.value, 1.0)
-    for action in actions:
-        if action.action == "dividend" and convention is not None:
+        elif action.action == "dividend" and convention is not None:
             yield _Step(index, 1.0, _growth(action, bars, index, ratio, convention, references))
 
 

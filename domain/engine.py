@@ -302,7 +302,8 @@ class Engine(State):
     def _withdraw_crumbs(self, split: CorporateAction, time: int, out: list[JournalEvent]) -> None:
         """Withdraw the open orders of which the split leaves less than a lot."""
         for order in self._open_orders(split.symbol):
-            if order.open_lots and split_lots(order.open_lots, split.value) == 0:
+            row = row_of(order)
+            if row.lots and split_lots(row.entering, split.value) + split_lots(row.lots - row.entering, split.value) == 0:
                 self._emit(OrderCancelled(time, order.order_id), out)
         self._release(split.symbol, time, out)
 
@@ -372,13 +373,6 @@ class Engine(State):
         protect(rows, 0, before, after, point, terms.exits, terms.grid)
         self._fit_target(order, event, out)
         self._fit_resting(symbol, rows, event, out)
-        if order.reason == _FLATTEN and not self.portfolio.position(symbol).lots:
-            self._withdraw_resting(symbol, event.time, out)
-
-    def _withdraw_resting(self, symbol: str, time: int, out: list[JournalEvent]) -> None:
-        """Withdraw the orders of a strategy's own, exits too: without a position they would open one."""
-        for order in list(self.resting.get(symbol, {}).values()):
-            self._emit(OrderCancelled(time, order.order_id), out)
 
     def _fit_target(self, order: Order, event: OrderFilled, out: list[JournalEvent]) -> None:
         """Let the fill of a resting order shrink or withdraw the target order of its symbol."""
@@ -727,9 +721,7 @@ class Engine(State):
         """Plan an order of the strategy's own; what limits, margin and cash leave of it is requested, with its children."""
         units = self._lots_per_unit[symbol]
         lots = whole_lots(wish.quantity, units)
-        plan, entering = below_lot(wish.quantity, units), 0
-        if lots:
-            plan, entering = self._plan_wish(symbol, wish, wish.side * lots, required)
+        plan = self._plan_wish(symbol, wish, wish.side * lots, required) if lots else below_lot(wish.quantity, units)
         strategy = self._assignments[symbol].strategy_name
         if plan.breach:
             code = Breach(plan.breach).code
@@ -737,12 +729,11 @@ class Engine(State):
             self._emit(refusal, out)
         if not plan.lots:
             return
-        place = self._request_wish(symbol, wish, abs(plan.lots), entering, -1, time, out)
+        place = self._request_wish(symbol, wish, abs(plan.lots), -1, time, out)
         for child in wish.children:
-            self._request_wish(symbol, child, 0, 0, place, time, out)
+            self._request_wish(symbol, child, 0, place, time, out)
 
-    def _plan_wish(self, symbol: str, wish: Wish, lots: int, required: float) -> tuple[Plan, int]:
-        """Return the plan of an own order of signed ``lots``, and how many of the planned ones enter a position."""
+    def _plan_wish(self, symbol: str, wish: Wish, lots: int, required: float) -> Plan:
         held, mark, terms = self.portfolio.position(symbol).lots, self.portfolio.marks[symbol], self._terms[symbol]
         self._shares = {}
         rows = rows_of(self.resting.get(symbol, {}))
@@ -753,8 +744,7 @@ class Engine(State):
         account = self._account(symbol, wanted, parts.base, self._barred(required), price, mark)
         reserved = reserved_money(rows, 0, len(rows), wish.group, mark, self._cost_rate, terms.lots_per_unit)
         account = account._replace(exposure=reserve(account.exposure, reserved))
-        plan = plan_wish(parts, price, self._cost_rate, terms.lots_per_unit, self._limits, account)
-        return plan, abs(plan.lots - parts.leaving)
+        return plan_wish(parts, price, self._cost_rate, terms.lots_per_unit, self._limits, account)
 
     def _stop_of(self, symbol: str, wish: Wish) -> float:
         """Return where an order waits for its stop, a trailing one from the close on; 0 for none."""
@@ -767,9 +757,7 @@ class Engine(State):
         grid = self._terms[symbol].grid
         return 0.0 if price is None else (limit_on_tick if limit else stop_on_tick)(side, price, *grid)
 
-    def _request_wish(
-        self, symbol: str, wish: Wish, lots: int, entering: int, parent: int, time: int, out: list[JournalEvent]
-    ) -> int:
+    def _request_wish(self, symbol: str, wish: Wish, lots: int, parent: int, time: int, out: list[JournalEvent]) -> int:
         places = self.resting.get(symbol, {})
         place = next(number for number in count(PROTECTIVE) if number not in places)
         ordinal, strategy = self._ordinals.get(symbol, 0), self._assignments[symbol].strategy_name
@@ -794,7 +782,6 @@ class Engine(State):
             parent=parent,
             group=wish.group,
             tag=wish.tag,
-            entering=entering,
         )
         self._emit(request, out)
         return place
@@ -850,7 +837,8 @@ class Engine(State):
     def _refuse(self, assignment: Assignment, plan: Plan, wanted: Size, held: int, time: int, out: list[JournalEvent]) -> None:
         if plan.again and assignment.symbol in self._deferred:
             return
-        side = Side.BUY if wanted.lots >= held else Side.SELL
+        buys = wanted.units > 0.0 if wanted.missing else wanted.lots >= held
+        side = Side.BUY if buys else Side.SELL
         code = Breach(plan.breach).code
         refusal = OrderRefused(
             time, assignment.symbol, assignment.strategy_name, side, plan.refused, code, plan.value, plan.bound, self.bar_time

@@ -77,8 +77,8 @@ class OrderRequested(Event, frozen=True, gc=False):
     """The engine wants ``lots`` of ``symbol``; committed before anybody hears of it.
 
     ``price`` is that of a limit, ``stop`` that of a stop, ``trail`` the fraction a trailing stop keeps from its ``watermark``.
-    ``place`` is the order's among the resting orders of its symbol, -1 for one that a target asked for; ``parent``, ``group`` and
-    ``entering`` as in ``domain.rules.book``.
+    ``place`` is the order's among the resting orders of its symbol, -1 for one that a target asked for; ``parent`` and ``group``
+    as in ``domain.rules.book``.
     """
 
     order_id: str
@@ -98,11 +98,13 @@ class OrderRequested(Event, frozen=True, gc=False):
     parent: int = -1
     group: int = 0
     tag: int = 0
-    entering: int = 0
 
 
 class OrderAmended(Event, frozen=True, gc=False):
-    """An open order is another one now: what it waits for, its ``lots`` in all, or the type a stop turned into."""
+    """An open order is another one now: what it waits for, its ``lots`` in all, or the type a stop turned into.
+
+    ``entering`` of the open lots enter a position, None where as many as before do, at most all.
+    """
 
     order_id: str
     order_type: str
@@ -111,7 +113,7 @@ class OrderAmended(Event, frozen=True, gc=False):
     stop: float | None = None
     watermark: float = 0.0
     parent: int = -1
-    entering: int = 0
+    entering: int | None = None
 
 
 class OrderRefused(Event, frozen=True, gc=False):

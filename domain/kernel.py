@@ -152,15 +152,17 @@ def simulate(
 
 
 def _lines(spec: RunSpec, history: History, timed: Schedule, script: Script) -> tuple[Any, ...]:
-    """Return the first line of each bar's orders (-1 none), all lines, which bars end their session and which outlive one."""
+    """Return the first line of each bar's orders (-1 none), all lines, the most of a bar, which bars end a session, which outlive one."""
     if not script:
-        return np.empty(0, np.int64), room(0, LineRow), np.empty(0, np.bool_), np.empty(0, np.bool_)
+        return np.empty(0, np.int64), room(0, LineRow), 0, np.empty(0, np.bool_), np.empty(0, np.bool_)
     first = np.full(len(timed.symbol), -1, np.int64)
     lines: list[tuple[Any, ...]] = []
+    most = 0
     for bar in sorted(script):
         instrument = spec.instruments[int(timed.symbol[bar])]
         placed = [line for wish in script[bar] for line in _of_wish(wish, instrument)]
         first[bar] = len(lines) if placed else -1
+        most = max(most, len(placed))
         for place, (numbers, prices) in enumerate(placed):
             lines.append((*numbers, len(lines) + 1 if place < len(placed) - 1 else -1, *prices))
     pairs = list(zip(history.instruments, history.bars, strict=True))
@@ -168,7 +170,7 @@ def _lines(spec: RunSpec, history: History, timed: Schedule, script: Script) -> 
         joined([told(bars.time, history.timeframe, one.calendar) for one, bars in pairs])
         for told in (ends_session, outlives_session)
     )
-    return first, filled(lines, LineRow), ends, late
+    return first, filled(lines, LineRow), most, ends, late
 
 
 def _of_wish(

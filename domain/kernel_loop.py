@@ -848,6 +848,7 @@ def loop(  # noqa: C901, PLR0911, PLR0912, PLR0915 - the order of a bar's steps,
     finer_of: NDArray[np.int64],
     first_line: NDArray[np.int64],
     lines: Rows,
+    lines_a_bar: int,
     ends_session: NDArray[np.bool_],
     outlives_session: NDArray[np.bool_],
     equity_curve: NDArray[np.float64],
@@ -952,11 +953,8 @@ def loop(  # noqa: C901, PLR0911, PLR0912, PLR0915 - the order of a bar's steps,
                         flow = Liquidity(liquidity[bar, 0], liquidity[bar, 1])
                     if chancy:
                         moment = int(time_of[bar])
-                    terms, base, point = (
-                        _terms(account, fixed[s], costs, flow, margin, probability, seed, moment),
-                        s * slots,
-                        open_[bar],
-                    )
+                    terms = _terms(account, fixed[s], costs, flow, margin, probability, seed, moment)
+                    base, point = s * slots, open_[bar]
                     if state.pending * side > 0:
                         held, fill_row, refusal_row = state.lots, fill_rows[account.fills], refusal_rows[account.refusals]
                         lots = _fill_target(account, state, terms, side, bar, s, point, state.allowance, fill_row, refusal_row)
@@ -1023,10 +1021,8 @@ def loop(  # noqa: C901, PLR0911, PLR0912, PLR0915 - the order of a bar's steps,
                             flow = Liquidity(liquidity[bar, 0], liquidity[bar, 1])
                         if chancy:
                             moment = int(time_of[bar])
-                        terms, trades = (
-                            _terms(account, fixed[s], costs, flow, margin, probability, seed, moment),
-                            not volume[bar] <= 0.0,
-                        )
+                        terms = _terms(account, fixed[s], costs, flow, margin, probability, seed, moment)
+                        trades = not volume[bar] <= 0.0
                         _end_session(
                             account, state, terms, side, close[bar], trades, book, s * slots, slots, tape, bar, s, fill_rows,
                             refusal_rows,
@@ -1134,7 +1130,7 @@ def loop(  # noqa: C901, PLR0911, PLR0912, PLR0915 - the order of a bar's steps,
                 bar, s = _at(member, symbol_at, index, alone)
                 if first_line[bar] < 0 or (has_delistings and haircut[bar] >= 0.0):
                     continue
-                if account.refusals + len(lines) > capacity:
+                if account.refusals + lines_a_bar > capacity:
                     return False
                 if measured:
                     _windows(signal_close, states, fixed, windows, known)

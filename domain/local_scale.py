@@ -27,7 +27,7 @@ _AROUND: Final = 2  # blocks on each side: a neighbourhood of 80 bars
 _NORMAL: Final = 1.4826  # standard deviation / median absolute deviation of a normal distribution
 RANGE: Final = 1.6  # mean range / standard deviation of a random walk over one bar (Parkinson, 1980: sqrt(8 / pi))
 _LEAST_SIGMA: Final = 1e-5
-_MOST_BUSY: Final = 2.0
+MOST_BUSY: Final = 2.0
 NEWS: Final = 20.0  # times the usual volume: then a move is as large as the trading explains
 _FEWEST_OPENINGS: Final = 10
 _LONG_HOLE: Final = 10 * DAY  # what lies apart so far is not compared: anything may have happened between
@@ -77,7 +77,7 @@ def local(series: Series) -> Local:
     opening = _openings(series, regular)
     money = _ratio(traded * series.column("close"), (opening, regular & ~opening, ~regular))
     busy = np.nan_to_num(volume, nan=1.0)
-    busy = np.sqrt(np.where(busy > NEWS, busy, np.clip(busy, 1.0, _MOST_BUSY**2)))
+    busy = np.sqrt(np.where(busy > NEWS, busy, np.clip(busy, 1.0, MOST_BUSY**2)))
     gap = np.where(_follows(series), open_ - np.concatenate([open_[:1], close[:-1]]), 0.0)
     sigma = np.maximum(sigma, _LEAST_SIGMA)
     return Local(open_, high, low, close, gap, sigma, volume, money, busy, least_move(series.timeframe), undone)

@@ -123,14 +123,11 @@ def ends_session(time: NDArray[np.int64], timeframe: Timeframe, calendar: str) -
 
 
 def outlives_session(time: NDArray[np.int64], timeframe: Timeframe, calendar: str) -> NDArray[np.bool_]:
-    """Return which bars of a symbol are the first after a session whose end no bar of it reached.
-
-    Bars of extended hours after the close belong to that session and reach its end no less than the bar before them did.
-    """
-    dates = session_dates(time, timeframe, calendar)
-    reached = instants(time, timeframe, calendar)[1] >= session_ends(dates, calendar)
+    """Return which bars of a symbol are the first after a session whose end no bar of it reached; it may be one after hours."""
+    opens, closes = instants(time, timeframe, calendar)
+    ends = session_ends(session_dates(time, timeframe, calendar), calendar)
     late = np.zeros(len(time), np.bool_)
-    late[1:] = (dates[1:] != dates[:-1]) & ~reached[:-1]
+    late[1:] = (closes[:-1] < ends[:-1]) & (opens[1:] >= ends[:-1])
     return late
 
 

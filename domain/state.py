@@ -34,9 +34,9 @@ from domain.orders import TERMINAL, Order, Status, advance
 from domain.portfolio import Portfolio
 from domain.resting import Places, rows_of
 from domain.rules.accounting import Split, apply_fill, apply_split, is_receivable, split_lots
-from domain.rules.book import split_orders
+from domain.rules.book import reducing_lots, split_orders
 from domain.rules.costs import cost_rate
-from domain.rules.exits import opens
+from domain.rules.exits import PROTECTIVE, opens
 from domain.rules.fills import Reason
 from domain.rules.limits import UNWATCHED, Breach, watch
 from domain.rules.planning import enters, is_planned_again
@@ -188,20 +188,27 @@ class State:
                 event.parent,
                 event.group,
                 event.tag,
-                event.entering,
+                self._entering(event),
             )
         )
 
+    def _entering(self, event: OrderRequested) -> int:
+        """Return the lots of a strategy's own order that enter a position: those beyond what it leaves."""
+        if event.place < PROTECTIVE:
+            return 0
+        return event.lots - reducing_lots(event.side, event.lots, self.portfolio.position(event.symbol).lots)
+
     def _apply_amendment(self, event: OrderAmended) -> None:
+        order = self.order_of(event.order_id)
         amended = msgspec.structs.replace(
-            self.order_of(event.order_id),
+            order,
             order_type=event.order_type,
             lots=event.lots,
             price=event.price,
             stop=event.stop,
             watermark=event.watermark,
             parent=event.parent,
-            entering=event.entering,
+            entering=order.entering if event.entering is None else event.entering,
         )
         self._keep(amended)
 

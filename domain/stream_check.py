@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from domain.local_scale import least_move
+from domain.local_scale import MOST_BUSY, NEWS, least_move
 from domain.market import AssetClass
 from domain.quality import FUTURE, MISSING, SPLIT, iso
 from domain.sessions import find_gaps, session_dates
@@ -128,7 +128,8 @@ class StreamCheck:
     def _improbable(self, bar: Bar, past: _Past) -> list[Doubt]:
         if past.seen < _FEWEST:
             return []
-        busy = sqrt(min(max(bar.volume / past.volume if past.volume > 0.0 and isfinite(bar.volume) else 1.0, 1.0), 4.0))
+        ratio = max(bar.volume / past.volume if past.volume > 0.0 and isfinite(bar.volume) else 1.0, 1.0)
+        busy = sqrt(ratio if ratio > NEWS else min(ratio, MOST_BUSY**2))
         bound = max(self._least, _SIGMAS * past.sigma * busy)
         return [*self._gaps(bar, past, bound), *_moves(bar, bound), *_volumes(bar, past), *_stale(bar, past, self._timeframe)]
 

@@ -62,6 +62,7 @@ class Wish:
         if self.force in _AT_ONCE and self.type not in {OrderType.MARKET, OrderType.LIMIT}:
             raise DataError(f"{said} as {self.force.code}: that is for market and limit orders")
         for child in self.children:
+            child._check_types(who)  # noqa: SLF001 - of its own kind
             if child.children or child.type in {OrderType.MARKET, OrderType.MARKET_ON_CLOSE} or child.force in _AT_ONCE:
                 raise DataError(f"{said} with a child of type {child.type.code}: children are limits and stops without children")
             if child.side == self.side:

@@ -10,6 +10,7 @@ from domain.market import AssetClass, Timeframe, parse_symbol
 from domain.rules.accounting import MOST_LOTS
 from domain.rules.costs import Costs
 from domain.rules.fills import PathMode
+from domain.rules.sizing import SizingRule
 from domain.run import Assignment, RunSpec, parse_sizing
 from domain.shared import owned
 from tasks import registry
@@ -99,7 +100,9 @@ def assemble(
 
 def _check_lots(spec: RunSpec, history: History) -> None:
     """Raise InputError where the cash buys more lots of a symbol at its lowest price than are counted, with room for gains."""
-    for instrument, bars in zip(history.instruments, history.bars, strict=True):
+    for assignment, instrument, bars in zip(spec.assignments, history.instruments, history.bars, strict=True):
+        if assignment.sizing.rule == SizingRule.FIXED_QUANTITY:
+            continue
         lowest, most = float(bars.low.min()), MOST_LOTS / _ROOM_FOR_GAINS / instrument.lots_per_unit
         if spec.initial_cash > most * lowest:
             raise InputError(

@@ -33,6 +33,7 @@ _SUNDAYS: Final = 0.005
 _MANY_HOURS: Final = 20
 _SELDOM: Final = 0.01  # of the bars: a day in a wrong zone makes no hour of trading
 _MOSTLY: Final = 0.5
+_SATURDAY: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +136,9 @@ def likely_calendar(times: NDArray[np.int64], volumes: NDArray[np.float64]) -> s
         return "24/7"
     if sunday > _SUNDAYS:
         return "FX"
+    first, last = int(known.min()) // DAY, int(known.max()) // DAY
+    if (first + _THURSDAY) % 7 + last - first >= _SATURDAY:
+        return "XNYS"  # a weekend has passed, and nothing traded on it
     traded = volumes[volumes > 0.0]
     hour = (known + offset(known)) % DAY // HOUR
     round_the_clock = np.count_nonzero(np.bincount(hour, minlength=24) > _SELDOM * len(hour)) >= _MANY_HOURS

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from tasks.market_data.files import FileBars
 
 
+_LONG_HOLE = timedelta(days=10)  # over which prices are not compared
+
+
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """A history and what a person must know of it."""
@@ -157,8 +160,13 @@ def _row_warnings(found: FileBars, source: str) -> list[str]:
 
 def _suspected_splits(findings: Sequence[Finding], declared: Iterable[CorporateAction]) -> list[Finding]:
     """Return the bars that open as they would after a split that nobody declared, not those of a declared one without a trace."""
-    days = {(action.symbol, action.ex_date) for action in declared if action.action == "split"}
-    return [finding for finding in findings if finding.kind == SPLIT and (finding.symbol, iso(finding.time)[:10]) not in days]
+    days = [(action.symbol, date.fromisoformat(action.ex_date)) for action in declared if action.action == "split"]
+
+    def explained(finding: Finding) -> bool:
+        day = date.fromisoformat(iso(finding.time)[:10])  # its bar may come some days after the ex-date
+        return any(symbol == finding.symbol and timedelta(0) <= day - ex_date <= _LONG_HOLE for symbol, ex_date in days)
+
+    return [finding for finding in findings if finding.kind == SPLIT and not explained(finding)]
 
 
 def _split_warnings(splits: Sequence[Finding]) -> list[str]:

@@ -194,8 +194,9 @@ def split_orders(book: Book, first: int, last: int, ratio: float) -> None:
     """Scale resting orders for a split: lots times the ratio, prices divided by it."""
     for slot in range(first, last):
         order = book[slot]
-        order.lots = split_lots(order.lots, ratio)
+        leaving = split_lots(order.lots - order.entering, ratio)  # no more than the position, that is rounded as it is
         order.entering = split_lots(order.entering, ratio)
+        order.lots = order.entering + leaving
         order.limit /= ratio
         order.stop /= ratio
         order.watermark /= ratio
@@ -221,23 +222,25 @@ class OwnLots(NamedTuple):
 
 @rule
 def own_lots(book: Book, first: int, last: int, group: int) -> OwnLots:
-    """Return what orders of the strategy's own may still trade, those of ``group`` and children left out.
+    """Return what orders of the strategy's own may still trade, those of ``group`` and children that wait left out.
 
-    Of orders that cancel each other the largest counts.
+    Of orders that cancel each other the largest entry counts and the largest exit.
     """
     buys, sells, covers, exits = 0, 0, 0, 0
     for slot in range(first + PROTECTIVE, last):
         order = book[slot]
         if order.lots == 0 or (group != NO_GROUP and order.group == group):
             continue
-        if order.group != NO_GROUP and is_smaller_sibling(book, first, last, slot):
-            continue
+        entering, leaving = order.entering, order.lots - order.entering
+        if order.group != NO_GROUP:
+            entering = 0 if is_smaller_sibling(book, first, last, slot, True) else entering
+            leaving = 0 if is_smaller_sibling(book, first, last, slot, False) else leaving
         if order.side > 0:
-            buys += order.entering
-            covers += order.lots - order.entering
+            buys += entering
+            covers += leaving
         else:
-            sells += order.entering
-            exits += order.lots - order.entering
+            sells += entering
+            exits += leaving
     return OwnLots(buys, sells, covers, exits)
 
 
@@ -248,13 +251,18 @@ def lots_at_worst(own: OwnLots, held: int) -> tuple[int, int]:
 
 
 @rule
-def is_smaller_sibling(book: Book, first: int, last: int, slot: int) -> bool:
-    """Return whether another open order of the same group and side is larger, or as large and stands before it."""
+def is_smaller_sibling(book: Book, first: int, last: int, slot: int, entering: bool) -> bool:
+    """Return whether another order of the same group and side is larger, or as large and stands before it.
+
+    Of both the lots that are ``entering`` are compared, or those that are not.
+    """
     order = book[slot]
+    own = order.entering if entering else order.lots - order.entering
     for other in range(first + PROTECTIVE, last):
         rival = book[other]
+        lots = rival.entering if entering else rival.lots - rival.entering
         sibling = other != slot and rival.group == order.group and rival.side == order.side
-        if sibling and (rival.lots > order.lots or (rival.lots == order.lots and other < slot)):
+        if sibling and (lots > own or (lots == own and other < slot)):
             return True
     return False
 
@@ -263,12 +271,13 @@ def is_smaller_sibling(book: Book, first: int, last: int, slot: int) -> bool:
 def target_after_fill(pending: int, is_exit: bool, is_protective: bool, side: int, lots: int, held: int) -> int:
     """Return the signed lots left of a symbol's target order after a resting order of ``side`` filled ``lots``; ``held`` are left.
 
-    An exit that no target asked for - a time exit, a liquidation - keeps what leaves the position, whoever's fill it was. Of a
-    target's own order a protective fill takes what it left; one that would enter again is withdrawn.
+    From an exit that no target asked for - a time exit, a liquidation - any fill of its side takes what it left, and no more than
+    the position is kept of it. From a target's own order a protective fill does; one that would enter again is withdrawn.
     """
-    sign = 1 if pending > 0 else -1
     if is_exit:
-        return sign * reducing_lots(sign, abs(pending), held)
+        sign = 1 if pending > 0 else -1
+        left = abs(pending) - lots if sign == side else abs(pending)
+        return sign * reducing_lots(sign, left if left > 0 else 0, held)
     return target_after_exit(pending, side, lots) if is_protective else pending
 
 

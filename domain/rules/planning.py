@@ -2,7 +2,7 @@
 
 from enum import IntEnum
 from math import inf
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from domain.rules.accounting import value_of, whole_lots
 from domain.rules.book import NO_GROUP, Book, OwnLots, reducing_lots
@@ -10,6 +10,8 @@ from domain.rules.exits import PROTECTIVE
 from domain.rules.limits import Barred, Bounded, Breach, Exposure, Limits, bound_by_limits, lots_for
 from domain.rules.rule import rule
 from domain.rules.sizing import Size
+
+_MISSING: Final = Breach.MISSING_INPUT.value
 
 
 class Shorting(IntEnum):
@@ -99,7 +101,7 @@ def plan_order(  # noqa: C901 - one rule after the other, in the order in which 
     """
     if wanted.missing:
         turns = (wanted.units < 0.0 and held > 0) or (wanted.units > 0.0 and held < 0)
-        return Plan(-held if turns else 0, Breach.MISSING_INPUT.value, 0, 0.0, 0.0, True)
+        return Plan(-held if turns else 0, _MISSING, 0, 0.0, 0.0, is_planned_again(_MISSING))
     if wanted.lots == 0 and wanted.units != 0.0 and held == 0:
         return below_lot(abs(wanted.units), lots_per_unit)
     opposite = (wanted.lots < 0 < held) or (held < 0 < wanted.lots)
@@ -113,11 +115,12 @@ def plan_order(  # noqa: C901 - one rule after the other, in the order in which 
             breach = Breach.BORROW_UNAVAILABLE.value
         return Plan(kept - held, breach, -entry, wanted.units, 0.0, False)
     if account.barred.breach != 0:
-        return Plan(kept - held, account.barred.breach, abs(entry), account.barred.value, account.barred.bound, True)
+        barred = account.barred
+        return Plan(kept - held, barred.breach, abs(entry), barred.value, barred.bound, is_planned_again(barred.breach))
     if not account.equity > 0.0:  # shares of nothing say nothing
-        return Plan(kept - held, Breach.MISSING_INPUT.value, abs(entry), account.equity, 0.0, True)
+        return Plan(kept - held, _MISSING, abs(entry), account.equity, 0.0, is_planned_again(_MISSING))
     if limits.max_value_at_risk < inf and account.risk == inf:
-        return Plan(kept - held, Breach.MISSING_INPUT.value, abs(entry), 0.0, 0.0, True)
+        return Plan(kept - held, _MISSING, abs(entry), 0.0, 0.0, is_planned_again(_MISSING))
     bounded = bound_by_limits(wanted.lots, kept, price, account.equity, account.exposure, account.cluster, lots_per_unit, limits)
     if limits.max_value_at_risk < inf:
         bounded = bound_by_risk(bounded, kept, account, limits)

@@ -276,6 +276,8 @@ def test_the_first_bar_after_an_end_that_no_bar_reached_is_told() -> None:
     bars = ["2021-03-01T19:00", "2021-03-02T19:00", "2021-03-02T20:00", "2021-03-03T15:00"]
     late = outlives_session(np.array([us(bar) for bar in bars]), TIMEFRAMES["1h"], "XNYS")
     assert late.tolist() == [False, True, False, False]
+    hours = ["2021-03-01T19:00", "2021-03-01T21:00", "2021-03-01T22:00", "2021-03-02T15:00"]  # 21:00 is after hours
+    assert outlives_session(np.array([us(bar) for bar in hours]), TIMEFRAMES["1h"], "XNYS").tolist() == [False, True, False, False]
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,8 @@ class Asking(Strategy):
         ({"group": 1.5}, "with group 1.5: a whole number"),
         ({"children": [STOP]}, "with children .*: a tuple of Wish"),
         ({"children": ("stop",)}, "with children .*: a tuple of Wish"),
+        ({"children": (replace(STOP, side=1),)}, "with side 1: Side.BUY"),
+        ({"children": (replace(STOP, type="stop"),)}, "with type 'stop': a member of OrderType"),
         ({"side": Side.SELL, "children": (STOP,)}, "a child that sells too: a child leaves what its parent entered"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from golden_table import BUY, FLAT, IOC, LIMIT, SELL, STOP, TRAILING, Case, Fill, Refused, borrowing, bought, sold
 
+from domain.market import CorporateAction
 from domain.rules.fills import PathMode
 from domain.rules.limits import Limits
 from domain.wishes import Wish
@@ -246,6 +247,28 @@ BRACKETS = (
         (FLAT, FLAT, FLAT, FLAT, (10, 10, 8.5, 9)),
         (LONG, Fill(3, "sell", 100, 10.0), Fill(4, "sell", 50, 9.0)),
         orders={**bought(Wish(SELL, 150, STOP, stop=9.0)), 2: [Wish(SELL, 100)]},
+        options=borrowing(),
+    ),
+    Case(
+        "exit_of_a_group_does_not_hide_its_entry_from_a_limit",
+        "80 below 8 and 100 at 12 are one group; of 180 more 100 leave the 100 held, 80 enter behind 80: 20 of them fit",
+        (FLAT, FLAT, FLAT, FLAT),
+        (LONG, Fill(3, "sell", 120, 10.0)),
+        orders={
+            0: [Wish(SELL, 80, STOP, stop=8.0, group=1), Wish(BUY, 100)],
+            1: [Wish(SELL, 100, LIMIT, 12.0, group=1)],
+            2: [Wish(SELL, 180)],
+        },
+        options=borrowing(cash=10_000.0, limits=Limits(max_position_size=0.1)),
+        refused=(Refused(2, "max_position_size", 60),),
+    ),
+    Case(
+        "own_order_that_turns_keeps_its_parts_through_a_split",
+        "3 held, 6 to sell at 9, 3 of them a short; 1 for 2: 1 held, 1 leaves and 1 enters, at 18",
+        (FLAT, FLAT, (20, 20, 17, 17)),
+        (Fill(1, "buy", 3, 10.0), Fill(2, "sell", 2, 18.0)),
+        orders={0: [Wish(BUY, 3)], 1: [Wish(SELL, 6, STOP, stop=9.0)]},
+        actions=(CorporateAction("AAA", "2021-03-03", "split", 0.5),),
         options=borrowing(),
     ),
     Case(

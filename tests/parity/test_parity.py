@@ -236,7 +236,7 @@ EVERY_BOUND = Limits(
 
 
 def every_order(bars: Bars, every: int) -> OrderScript:
-    """Return orders of each type at every ``every``-th close, at prices around it, a year of rest after a year of orders."""
+    """Return orders of each type at every ``every``-th close, at prices around it."""
     orders: dict[int, list[Wish | Cancel]] = {}
     for number, bar in enumerate(range(0, len(bars) - 1, every)):
         close, side = float(bars.close[bar]), Side.BUY if number % 3 else Side.SELL

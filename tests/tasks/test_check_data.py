@@ -136,6 +136,12 @@ def test_daily_bars_of_weekdays_are_coins_where_parts_of_them_traded() -> None:
     assert [likely_calendar(times, np.full(5, volume)) for volume in (0.25, 100.0, nan)] == ["24/7", "XNYS", "XNYS"]
 
 
+def test_shares_with_adjusted_volumes_are_shares_where_a_weekend_has_passed() -> None:
+    """Two weeks of weekdays: coins would have traded between them."""
+    times = expected_bars(day_of(2018, 6, 4), day_of(2018, 6, 15), TIMEFRAMES["1d"], "XNYS")
+    assert likely_calendar(times, np.full(len(times), 0.25)) == "XNYS"
+
+
 def test_now_bounds_the_past(tmp_path: Path) -> None:
     """A bar after ``now`` is from the future."""
     path = write(tmp_path / "bars.csv", daily(10, first="2018-06-04"))

@@ -97,6 +97,14 @@ def test_a_declared_split_without_a_trace_is_doubted_and_no_split_is_suspected(t
     assert "split_unadjusted 1; ./pi5 check-data" in warning
 
 
+def test_a_declared_split_without_a_trace_is_doubted_on_the_bar_after_a_hole_too(tmp_path: Path) -> None:
+    """Ex-date on a Saturday: its bar is Monday's."""
+    declared = actions_file(tmp_path, "AAA,2021-03-06,split,2,")
+    bars = market("AAA", [10.0, 10.1, 10.0, 10.2, 10.1, 10.3, 10.2, 10.1])
+    (warning,) = from_file(bars_file(tmp_path, bars), None, DAILY, actions=declared).warnings
+    assert "split_unadjusted 1; ./pi5 check-data" in warning
+
+
 def test_a_jump_of_a_third_is_no_split(tmp_path: Path) -> None:
     """An opening at two thirds is what 3 for 2 gives; one at four fifths is a bad day."""
     assert from_file(bars_file(tmp_path, after(1.25)), None, DAILY).warnings == ()

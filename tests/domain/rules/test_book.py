@@ -23,6 +23,7 @@ from domain.rules.book import (
     release,
     split_orders,
     take_lots,
+    target_after_fill,
     withdraw_entries,
 )
 from domain.rules.exits import NO_EXITS, PROTECTIVE, STOP_LOSS, TAKE_PROFIT, TRAILING, ExitRules, Grid
@@ -205,6 +206,9 @@ def test_a_split_scales_lots_and_prices() -> None:
     split_orders(book, 0, 1, 2.0)
     assert (book[0].lots, book[0].limit, book[0].stop, book[0].watermark, book[0].trail) == (20, 30.0, 25.0, 27.5, 0.1)
     assert book[0].entering == 6
+    halves = [RestingOrder(-1, 6, LIMIT, entering=3)]  # of 3 held 1 is left, so no more than 1 leaves it
+    split_orders(halves, 0, 1, 0.5)
+    assert (halves[0].lots, halves[0].entering) == (2, 1)
     odd = [RestingOrder(1, 3, LIMIT, 60.0)]
     split_orders(odd, 0, 1, 1.5)
     assert (odd[0].lots, odd[0].limit) == (4, 40.0)
@@ -240,6 +244,41 @@ def test_of_orders_that_cancel_each_other_the_largest_counts() -> None:
     assert own_lots(book, 0, len(book), 0) == OwnLots(8, 3, 0, 0)
     twins = entries((1, 5, 1), (1, 5, 1))
     assert own_lots(twins, 0, len(twins), 0) == OwnLots(5, 0, 0, 0)
+
+
+def test_of_orders_that_cancel_each_other_the_largest_entry_and_the_largest_exit_count() -> None:
+    """Sales of one group: 10 that leave a position do not hide 8 that enter a short."""
+    book = own((-1, 8, 8), (-1, 10, 0))
+    book[3].group = book[4].group = 1
+    assert own_lots(book, 0, len(book), 0) == OwnLots(0, 8, 0, 10)
+
+
+@pytest.mark.parametrize(
+    ("pending", "is_exit", "is_protective", "side", "lots", "held", "left"),
+    [
+        (-897, True, True, -1, 1_000, 1_000, 0),  # more left than the liquidation asked for
+        (-897, True, False, -1, 500, 1_500, -397),
+        (-100, True, False, -1, 40, 60, -60),  # a time exit of all that is held
+        (-100, True, False, 1, 50, 150, -100),
+        (-100, True, False, -1, 100, 0, 0),
+        (-100, True, False, -1, 120, -20, 0),  # never into a short
+        (20, True, False, 1, 50, 30, 0),
+        (-100, False, True, -1, 40, 60, -60),
+        (100, False, True, -1, 40, 60, 0),  # would enter again
+        (-100, False, False, -1, 40, 60, -100),  # of a target a strategy's own fill takes nothing
+    ],
+)
+def test_what_a_fill_leaves_of_the_symbol_s_target_order(
+    pending: int,
+    is_exit: bool,  # noqa: FBT001 - from the table
+    is_protective: bool,  # noqa: FBT001
+    side: int,
+    lots: int,
+    held: int,
+    left: int,
+) -> None:
+    """Signed lots: what the fill left of a position is not left again."""
+    assert target_after_fill(pending, is_exit, is_protective, side, lots, held) == left
 
 
 def test_a_new_order_does_not_count_those_it_would_cancel() -> None:
