@@ -152,7 +152,7 @@ def simulate(
 
 
 def _lines(spec: RunSpec, history: History, timed: Schedule, script: Script) -> tuple[Any, ...]:
-    """Return the first line of each bar's orders (-1 none), all lines, the most of a bar, which bars end a session, which outlive one."""
+    """Return each bar's first line of orders (-1 none), all lines, the most of a bar, which bars end, which outlive a session."""
     if not script:
         return np.empty(0, np.int64), room(0, LineRow), 0, np.empty(0, np.bool_), np.empty(0, np.bool_)
     first = np.full(len(timed.symbol), -1, np.int64)
