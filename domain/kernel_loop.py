@@ -35,6 +35,7 @@ from domain.rules.book import (
     release,
     split_orders,
     target_after_fill,
+    withdraw,
     withdraw_entries,
 )
 from domain.rules.chance import Chance
@@ -414,7 +415,8 @@ def _delist(
         state.pending = 0
         account.waiting -= 1
     for slot in range(base, base + slots):
-        book[slot].lots, book[slot].parent = 0, NO_PARENT
+        withdraw(book[slot])
+        book[slot].parent = NO_PARENT
     _settle(account, state, book, base, slots)
     if state.lots == 0:
         return
@@ -625,7 +627,7 @@ def _cancel_tag(book: Rows, base: int, slots: int, tag: int) -> None:
     """Withdraw the strategy's orders of a tag."""
     for slot in range(base + PROTECTIVE, base + slots):
         if book[slot].tag == tag and (book[slot].lots > 0 or book[slot].parent != NO_PARENT):
-            book[slot].lots = 0
+            withdraw(book[slot])
             book[slot].parent = NO_PARENT
     release(book, base, base + slots)
 

@@ -143,6 +143,12 @@ def take_lots(order: Any, lots: int) -> None:
 
 
 @rule
+def withdraw(order: Any) -> None:
+    """Leave nothing of an order open."""
+    order.lots = order.entering = 0
+
+
+@rule
 def fit_exits(book: Book, first: int, last: int, held: int) -> None:
     """Leave of the strategy's own orders, beside their entries, no more than leaves a position of ``held`` lots.
 

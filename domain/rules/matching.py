@@ -5,7 +5,7 @@ from math import inf, nan
 from typing import Any, Final, NamedTuple
 
 from domain.rules.accounting import Position, apply_fill, value_of
-from domain.rules.book import Book, copy_orders, fit_exits, pass_point, protect, relatives_after_fill, take_lots
+from domain.rules.book import Book, copy_orders, fit_exits, pass_point, protect, relatives_after_fill, take_lots, withdraw
 from domain.rules.chance import NO_CHANCE, Chance, draw
 from domain.rules.costs import Costs, Levies, Liquidity
 from domain.rules.exits import PROTECTIVE, ExitRules, Grid, half_tick, trailing_price
@@ -194,7 +194,7 @@ def act(book: Book, first: int, last: int, slot: int, point: float, trading: Tra
     cut += fill.cut_lots
     if book[slot].force == _FOK and fill.lots < book[slot].lots:
         if trading.allowance < book[slot].lots:  # the market did not have it: nobody refused anything
-            book[slot].lots = 0
+            withdraw(book[slot])
             return trading
         fill, cut = Fill(0, fill.price, 0.0, 0), book[slot].lots
     fills = trading.fills
@@ -268,7 +268,7 @@ def end_opening(book: Book, first: int, last: int) -> None:
     """Withdraw what the opening left of orders that wait for nothing later."""
     for slot in range(first, last):
         if book[slot].force in (_IOC, _FOK) and book[slot].parent < 0:
-            book[slot].lots = 0
+            withdraw(book[slot])
 
 
 @rule
@@ -276,7 +276,7 @@ def end_session(book: Book, first: int, last: int) -> None:
     """Withdraw the orders that are good for the session."""
     for slot in range(first, last):
         if book[slot].force == _DAY:
-            book[slot].lots = 0
+            withdraw(book[slot])
 
 
 @rule
@@ -417,5 +417,5 @@ def match_close(book: Book, first: int, last: int, side: int, close: float, trad
     for slot in range(first, last):
         if book[slot].lots > 0 and book[slot].kind == _ON_CLOSE and book[slot].side == side:
             trading = act(book, first, last, slot, close, trading, terms, tape)
-            book[slot].lots = 0
+            withdraw(book[slot])
     return trading
