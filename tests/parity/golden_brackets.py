@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from golden_table import BUY, FLAT, IOC, LIMIT, SELL, STOP, TRAILING, Case, Fill, Refused, borrowing, bought, sold
+from golden_table import BUY, DAY, FLAT, IOC, LIMIT, SELL, STOP, TRAILING, Case, Fill, Refused, borrowing, bought, sold
 
 from domain.market import CorporateAction
 from domain.rules.fills import PathMode
@@ -261,6 +261,19 @@ BRACKETS = (
         },
         options=borrowing(cash=10_000.0, limits=Limits(max_position_size=0.1)),
         refused=(Refused(2, "max_position_size", 60),),
+    ),
+    Case(
+        "withdrawn_orders_of_a_group_hide_no_entry",
+        "two of 50 end with their session; 20 at 15 of their group rest: of 100 at 10 the bound of 1,000 leaves 80",
+        (FLAT, FLAT, FLAT, FLAT),
+        (Fill(3, "buy", 80, 10.0),),
+        orders={
+            0: [Wish(BUY, 50, LIMIT, 5.0, force=DAY, group=1)] * 2,
+            1: [Wish(BUY, 20, STOP, stop=15.0, group=1)],
+            2: [Wish(BUY, 100)],
+        },
+        options={"cash": 10_000.0, "limits": Limits(max_position_size=0.1)},
+        refused=(Refused(2, "max_position_size", 20),),
     ),
     Case(
         "own_order_that_turns_keeps_its_parts_through_a_split",
