@@ -169,6 +169,13 @@ type Shares = Any
 
 
 @rule
+def worst_lots(lots: int, buys: int, sells: int) -> int:
+    """Return the larger of the positions that a symbol may come to: all its open buys filled, or all its sells."""
+    high, low = lots + buys, lots - sells
+    return high if abs(high) >= abs(low) else low
+
+
+@rule
 def weigh(
     share: Share, lots: int, buys: int, sells: int, price: float, buy_price: float, lots_per_unit: int, initial: float
 ) -> None:
@@ -177,7 +184,7 @@ def weigh(
     value = abs(highest)
     if buys != 0 or sells != 0:
         lowest = value_of(lots - sells, price, lots_per_unit)
-        value = max(value, abs(lowest))
+        value = abs(value_of(worst_lots(lots, buys, sells), price, lots_per_unit))
     share.reserved = value_of(buys, buy_price, lots_per_unit) if buys > 0 else 0.0
     share.value, share.highest, share.lowest, share.margin = value, highest, lowest, value * initial
 

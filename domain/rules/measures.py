@@ -4,6 +4,7 @@ from math import inf, nan
 from typing import Any, Final
 
 from domain.rules.accounting import value_of
+from domain.rules.limits import worst_lots
 from domain.rules.moments import (
     RETURNS,
     Trips,
@@ -61,9 +62,8 @@ def parity_weights(windows: Any, known: Any, n: int, covariances: Any, compact: 
 
 @rule
 def worst_value(lots: int, buys: int, sells: int, price: float, lots_per_unit: int) -> float:
-    """Return the signed value of a position at the worst of its open orders: all buys filled, or all sells."""
-    high, low = lots + buys, lots - sells
-    return value_of(high if abs(high) >= abs(low) else low, price, lots_per_unit)
+    """Return the signed value of a position at the worst of its open orders."""
+    return value_of(worst_lots(lots, buys, sells), price, lots_per_unit)
 
 
 @rule
