@@ -43,7 +43,8 @@ class Columns(NamedTuple):
 class History:
     """Raw bars of several instruments, in code-point order of their symbols, and the corporate actions to apply to them.
 
-    ``finer`` are the bars that those of each instrument were made of, where a run walks them.
+    ``finer`` are the bars that those of each instrument were made of, where a run walks them. No bar of a symbol lies on or after
+    its delisting: nobody could trade there (``tasks.history.until_delisting``).
     """
 
     instruments: tuple[Instrument, ...]

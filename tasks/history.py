@@ -312,7 +312,7 @@ def splits_only_stored(history: History, database: Database) -> list[str]:
     return warnings
 
 
-def _until_delisting(
+def until_delisting(
     bars: Sequence[Bars], instruments: Sequence[Instrument], actions: Sequence[CorporateAction]
 ) -> tuple[list[Bars], list[str]]:
     """Return the bars before each symbol's delisting, and a warning of those behind it: nobody could trade there."""
@@ -342,7 +342,7 @@ def _history(
     With ``finer`` the history keeps them, where there are any.
     """
     made, warnings = made_coarser(bars, instruments, timeframe)
-    made, gone = _until_delisting(made, instruments, actions)
+    made, gone = until_delisting(made, instruments, actions)
     warnings += gone
     kept = [(instrument, one) for instrument, one in zip(instruments, made, strict=True) if len(one)]
     if not kept:

@@ -21,6 +21,7 @@ from domain.rules.sizing import Sizing, SizingRule
 from domain.run import Assignment
 from domain.shared import LINEAR, owned
 from domain.strategy import Cancel, Exits, Strategy, Wish
+from tasks.history import until_delisting
 
 if TYPE_CHECKING:
     from domain.market import Bars
@@ -179,7 +180,7 @@ def runs(draw: st.DrawFn) -> tuple[RunSpec, History]:
     coarse = [resample(one, DAILY).bars for one in bars] if finer else bars
     if not all(len(one) > 1 for one in coarse):
         finer, coarse = (), bars
-    past = replace(history(*coarse, actions=actions, classes=CLASSES), finer=finer)
+    past = replace(_ended(history(*coarse, actions=actions, classes=CLASSES)), finer=finer)
     scripts = {one.symbol: " ".join(draw(st.lists(TARGETS, min_size=len(one) // 2, max_size=len(one)))) for one in bars}
     options = {
         "cash": draw(st.sampled_from([1_000.0, 100_000.0, 400.0, 60.0])),
@@ -200,6 +201,11 @@ def runs(draw: st.DrawFn) -> tuple[RunSpec, History]:
     return run_spec(past, strategies, draw(SIZINGS), **options), past
 
 
+def _ended(past: History) -> History:
+    """Return the history without bars of a symbol after its delisting, as every run gets it."""
+    return replace(past, bars=tuple(until_delisting(past.bars, past.instruments, past.actions)[0]))
+
+
 def walked_orders(seed: int) -> tuple[RunSpec, History]:
     """Return a longer run of orders over prices that walk, so that many of them act; the same for the same seed."""
     chance = random.Random(seed)  # noqa: S311 - drawn cases
@@ -207,7 +213,7 @@ def walked_orders(seed: int) -> tuple[RunSpec, History]:
     daily, count = chance.random() < 0.5, chance.choice([12, 40])
     bars = [_walk(chance, symbol, count, daily=daily) for symbol in symbols]
     actions = [action for symbol in symbols for action in _walked_actions(chance, symbol)]
-    past = history(*bars, actions=actions, classes=CLASSES)
+    past = _ended(history(*bars, actions=actions, classes=CLASSES))
     strategies = {symbol: OrderScript(_walked_script(chance, count), _walked_exits(chance)) for symbol in symbols}
     bounds = {
         "max_position_size": 0.3,
