@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from domain.local_scale import around
+from domain.local_scale import NORMAL, around
 from domain.quality import DIVIDEND_TWICE, Mark
 from domain.sessions import session_dates
 
@@ -28,7 +28,6 @@ _ROUNDING: Final = 0.005  # vendors print adjusted closes with two decimals
 _FEWEST: Final = 4
 _AS_TRADED: Final = -0.5  # halfway between prices as traded, which fall by the dividend, and adjusted ones, which stay
 _DEVIATIONS: Final = 4.0
-_NORMAL: Final = 1.4826
 _LEAST_SIGMA: Final = 1e-4
 
 
@@ -94,7 +93,7 @@ def _by_openings(series: Series, dates: _ExDates) -> Mark:
         return Mark(marked, DIVIDEND_TWICE, str)
     open_, close = np.log(series.column("open")), np.log(series.column("close"))
     gap = np.concatenate([np.zeros(1), open_[1:] - close[:-1]])
-    sigma = np.maximum(_NORMAL * around(np.abs(gap)), _LEAST_SIGMA)[dates.bar]
+    sigma = np.maximum(NORMAL * around(np.abs(gap)), _LEAST_SIGMA)[dates.bar]
     # One large dividend or one night of news must not decide: neither counts for more than four usual nights.
     sigma = np.maximum(sigma, dates.taken / _DEVIATIONS)
     due = dates.taken / sigma

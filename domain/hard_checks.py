@@ -132,7 +132,9 @@ def _order(series: Series) -> Iterator[Mark]:
     Of rows that all come newest first the first is marked; those of a bar that is there already are none of its business.
     """
     key = _bar_keys(series)
-    if len(key) > _FEW_ROWS and key[0] > key[-1] and np.all(key[1:] <= key[:-1]):
+    if np.all(key[1:] >= key[:-1]):
+        return
+    if len(key) > _FEW_ROWS and np.all(key[1:] <= key[:-1]):
         yield Mark(np.arange(len(key)) == 0, "out_of_order", lambda _: f"all {len(key)} rows arrive newest first")
         return
     bars = np.sort(np.unique(key, return_index=True)[1])

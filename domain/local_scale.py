@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 _BLOCK: Final = 16
 _AROUND: Final = 2  # blocks on each side: a neighbourhood of 80 bars
-_NORMAL: Final = 1.4826  # standard deviation / median absolute deviation of a normal distribution
+NORMAL: Final = 1.4826  # standard deviation / median absolute deviation of a normal distribution
 RANGE: Final = 1.6  # mean range / standard deviation of a random walk over one bar (Parkinson, 1980: sqrt(8 / pi))
 _LEAST_SIGMA: Final = 1e-5
 MOST_BUSY: Final = 2.0
 NEWS: Final = 20.0  # times the usual volume: then a move is as large as the trading explains
 _FEWEST_OPENINGS: Final = 10
-_LONG_HOLE: Final = 10 * DAY  # what lies apart so far is not compared: anything may have happened between
+LONG_HOLE: Final = 10 * DAY  # what lies apart so far is not compared: anything may have happened between
 
 _LENGTHS: Final = (MINUTE, 5 * MINUTE, HOUR, DAY)
 _MOVES: Final = (0.022, 0.03, 0.045, 0.09)
@@ -44,8 +44,8 @@ class Local:
     ``gap`` is open against the close before (0 at the first bar and after a long hole). ``sigma`` is a robust standard deviation
     of a bar's return, ``busy`` the square root of volume over its local median, between 1 and 2, more on news: a true move comes
     with trading. ``volume`` is that ratio itself, ``money`` that of volume times price, which no split changes, intraday
-    openings of sessions among themselves; NaN where unknown. ``least`` is the least move in question. ``undone`` are bars at which
-    a declared split left no trace in the prices.
+    openings of sessions among themselves; NaN where unknown. ``regular`` bars lie in regular hours. ``least`` is the least move in
+    question. ``undone`` are bars at which a declared split left no trace in the prices.
     """
 
     open: NDArray[np.float64]
@@ -56,6 +56,7 @@ class Local:
     sigma: NDArray[np.float64]
     volume: NDArray[np.float64]
     money: NDArray[np.float64]
+    regular: NDArray[np.bool_]
     busy: NDArray[np.float64]
     least: float
     undone: tuple[int, ...]
@@ -71,7 +72,7 @@ def local(series: Series) -> Local:
     shift, undone = _declared(series, open_, close)
     open_, high, low, close = open_ + shift, high + shift, low + shift, close + shift
     returns = np.abs(np.diff(close, prepend=close[:1]))
-    sigma = np.maximum(_NORMAL * around(returns), around(high - low) / RANGE)
+    sigma = np.maximum(NORMAL * around(returns), around(high - low) / RANGE)
     regular, traded = regular_bars(series), series.column("volume")
     volume = _ratio(traded, (regular, ~regular))
     opening = _openings(series, regular)
@@ -80,7 +81,7 @@ def local(series: Series) -> Local:
     busy = np.sqrt(np.where(busy > NEWS, busy, np.clip(busy, 1.0, MOST_BUSY**2)))
     gap = np.where(_follows(series), open_ - np.concatenate([open_[:1], close[:-1]]), 0.0)
     sigma = np.maximum(sigma, _LEAST_SIGMA)
-    return Local(open_, high, low, close, gap, sigma, volume, money, busy, least_move(series.timeframe), undone)
+    return Local(open_, high, low, close, gap, sigma, volume, money, regular, busy, least_move(series.timeframe), undone)
 
 
 def least_move(timeframe: Timeframe) -> float:
@@ -125,7 +126,7 @@ def _openings(series: Series, regular: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 def _follows(series: Series) -> NDArray[np.bool_]:
     """Return which bars come soon enough after the one before to be compared with it."""
-    follows: NDArray[np.bool_] = np.diff(series.time, prepend=series.time[:1]) <= _LONG_HOLE
+    follows: NDArray[np.bool_] = np.diff(series.time, prepend=series.time[:1]) <= LONG_HOLE
     return follows
 
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from domain.local_scale import NORMAL
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -88,7 +90,7 @@ def _excursions(market: _Market, times: NDArray[np.int64], kind: str) -> NDArray
     opened, before = market.open[at], market.close[at - 1]
     up, down = market.high[at] - np.maximum(opened, before), np.minimum(opened, before) - market.low[at]
     move = up if kind == "spike" else down  # a gap over night is no excursion
-    sigmas[there] = move / np.maximum(1.4826 * _usual_returns(market.close, at), _LEAST_USUAL)
+    sigmas[there] = move / np.maximum(NORMAL * _usual_returns(market.close, at), _LEAST_USUAL)
     return sigmas
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from domain.local_scale import NEWS, RANGE, Local, local, regular_bars
+from domain.local_scale import NEWS, NORMAL, RANGE, Local, local
 from domain.market import DAY
 from domain.quality import SPLIT, Mark, Series
 
@@ -241,12 +241,11 @@ _STALE_CHANCE: Final = 1e-3
 _MOST_MARKED: Final = 40  # bars of one run: a feed that stood still for a year is one fact, not a million
 
 
-def _stale(series: Series) -> Iterator[Mark]:
+def _stale(series: Series, idle: NDArray[np.bool_]) -> Iterator[Mark]:
     """Mark runs of bars equal in every value, volume too, longer than chance makes them in this series.
 
     Where no trade is usual, bars without one say nothing: see ``_volumes``.
     """
-    idle = _idle(series)
     same = ~idle[1:] if idle.mean() > _MOST_ZEROS else np.ones(max(len(series) - 1, 0), np.bool_)
     for name in ("open", "high", "low", "close", "volume"):
         values = series.column(name)
@@ -282,10 +281,9 @@ def _idle(series: Series) -> NDArray[np.bool_]:
     return idle
 
 
-def _volumes(series: Series, around: Local) -> Iterator[Mark]:
+def _volumes(series: Series, around: Local, idle: NDArray[np.bool_]) -> Iterator[Mark]:
     """Mark volumes of 0 where trading never stops, and volumes far beyond those around."""
     volume = series.column("volume")
-    idle = _idle(series)
     zero = (volume == 0.0) & ~idle
     # Where others have one price too, bars of a single trade, there are bars without any.
     still = np.mean((volume > 0.0) & (series.column("high") == series.column("low")))
@@ -296,7 +294,7 @@ def _volumes(series: Series, around: Local) -> Iterator[Mark]:
     known = np.nan_to_num(volume, nan=0.0)
     beside = np.maximum(_neighbours(known, np.maximum), 1e-12)
     ratio = np.nan_to_num(around.volume, nan=0.0)
-    bound = np.where(regular_bars(series), _least_outlier(ratio), _OUTLIER_EXTENDED)
+    bound = np.where(around.regular, _least_outlier(ratio), _OUTLIER_EXTENDED)
     wrong = (ratio >= bound) & (known >= _LONE * beside)
     yield Mark(wrong, "volume_outlier", lambda at: f"volume is {ratio[at]:,.0f} times the median around it")
 
@@ -304,7 +302,7 @@ def _volumes(series: Series, around: Local) -> Iterator[Mark]:
 def _least_outlier(ratio: NDArray[np.float64]) -> float:
     """Return how many times the usual volume is beyond belief: more where volume varies more, by its robust log deviation."""
     logs = np.log(ratio[ratio > 0.0])
-    deviation = 1.4826 * float(np.median(np.abs(logs))) if len(logs) else 0.0
+    deviation = NORMAL * float(np.median(np.abs(logs))) if len(logs) else 0.0
     return float(np.clip(np.exp(_OUTLIER_SIGMAS * deviation), *_OUTLIER))
 
 
@@ -315,8 +313,9 @@ def _improbable(series: Series) -> Iterator[Mark]:
     yield from _closes(around)
     yield from _opens(around)
     yield from _wicks(around)
-    yield from _stale(series)
-    yield from _volumes(series, around)
+    idle = _idle(series)
+    yield from _stale(series, idle)
+    yield from _volumes(series, around, idle)
 
 
 STATISTICAL_CHECKS: Final[Sequence[Check]] = (_improbable,)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from domain.local_scale import MOST_BUSY, NEWS, least_move
+from domain.local_scale import MOST_BUSY, NEWS, NORMAL, RANGE, least_move
 from domain.market import AssetClass
 from domain.quality import FUTURE, MISSING, SPLIT, iso
 from domain.sessions import find_gaps, session_dates
@@ -244,5 +244,5 @@ def _remember(bar: Bar, past: _Past) -> None:
     past.time, past.values, past.close = bar.time, values, bar.close
     past.seen += 1
     if past.seen % _REFRESH == _FEWEST % _REFRESH and past.seen >= _FEWEST:
-        past.sigma = max(1.4826 * median(past.returns), median(past.ranges) / 1.6, 1e-5)
+        past.sigma = max(NORMAL * median(past.returns), median(past.ranges) / RANGE, 1e-5)
         past.volume = median(past.volumes) if past.volumes else 0.0

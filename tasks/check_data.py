@@ -86,8 +86,8 @@ def check_file(
         rows = with_adjusted(rows, path)
     timeframe = named_timeframe(path.name) or infer_timeframe(rows, str(path))
     calendars = {
-        symbol: calendar or likely_calendar(rows.time[rows.code == code], rows.volume[rows.code == code])
-        for code, symbol in enumerate(rows.symbols)
+        symbol: calendar or likely_calendar(rows.time[mine], rows.volume[mine])
+        for symbol, mine in ((symbol, rows.code == code) for code, symbol in enumerate(rows.symbols))
     }
     instruments = {symbol: Instrument.of(symbol, CLASS_OF[known]) for symbol, known in calendars.items()}
     present = time.time_ns() // 1000 if now is None else now

@@ -12,6 +12,7 @@ import numpy as np
 from msgspec import structs
 
 from domain.errors import DataError, InputError
+from domain.local_scale import LONG_HOLE
 from domain.market import AssetClass, Instrument, Timeframe
 from domain.quality import FLAGGED, FUTURE, IMPROBABLE, MISSING, SPLIT, iso
 from domain.sessions import session_dates, within
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
     from domain.symbol_changes import SymbolChange
     from tasks.database.connection import Database
     from tasks.market_data.files import FileBars
-
-
-_LONG_HOLE = timedelta(days=10)  # over which prices are not compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +162,10 @@ def _suspected_splits(findings: Sequence[Finding], declared: Iterable[CorporateA
 
     def explained(finding: Finding) -> bool:
         day = date.fromisoformat(iso(finding.time)[:10])  # its bar may come some days after the ex-date
-        return any(symbol == finding.symbol and timedelta(0) <= day - ex_date <= _LONG_HOLE for symbol, ex_date in days)
+        return any(
+            symbol == finding.symbol and timedelta(0) <= day - ex_date <= timedelta(microseconds=LONG_HOLE)
+            for symbol, ex_date in days
+        )
 
     return [finding for finding in findings if finding.kind == SPLIT and not explained(finding)]
 

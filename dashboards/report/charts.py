@@ -288,5 +288,6 @@ def bins(returns: Series, most: int = 36) -> Series:
     if high - low < _LEAST_RETURN:
         return np.array([-0.01, 0.0, 0.01])
     wanted = min(max(6, round(2.0 * len(returns) ** 0.5)), most)
-    width = (high - low) / wanted or 0.01
-    return width * np.arange(np.floor(low / width), np.ceil(high / width) + 1)
+    width = (high - low) / wanted
+    edges: Series = width * np.arange(np.floor(low / width), np.ceil(high / width) + 1)
+    return edges

@@ -19,7 +19,7 @@ from domain.symbol_changes import SymbolChange, check_changes, concerning
 from tasks.market_data.input_files import check_is_file
 from tasks.market_data.provider import Fetched
 from tasks.market_data.tables import check_header, read_rows
-from tasks.market_data.times import usual_step
+from tasks.market_data.times import steps_of, usual_step
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -130,15 +130,14 @@ def fetch(
     return Fetched(rows, frame, tuple(present), tuple(events), f"file:{path.name}", tuple(changes))
 
 
-def _own_length(time: NDArray[np.int64]) -> Timeframe | None:
+def _own_length(steps: NDArray[np.int64]) -> Timeframe | None:
     """Return the length of one symbol's bars where they are many and all keep it, by the day or within it."""
-    steps = np.diff(np.unique(time[time != NO_TIME]))
     if len(steps) < _MANY_STEPS:
         return None
     if np.all(2 * steps > DAY):
         return TIMEFRAMES["1d"]
-    within = [one for one in TIMEFRAMES.values() if one.length == usual_step([time]) and not one.is_daily]
-    return within[0] if within else None
+    step = usual_step([steps])
+    return next((one for one in TIMEFRAMES.values() if one.length == step and not one.is_daily), None)
 
 
 def infer_timeframe(rows: Rows, source: str) -> Timeframe:
@@ -146,16 +145,17 @@ def infer_timeframe(rows: Rows, source: str) -> Timeframe:
 
     Where no symbol has two bars, bars on a full hour are daily ones.
     """
-    times = [rows.time[rows.code == code] for code in range(len(rows.symbols))]
-    step = usual_step(times)
-    for symbol, own in zip(rows.symbols, map(_own_length, times), strict=True):
-        if own is not None and step and own.is_daily != (2 * abs(step - DAY) < DAY):
+    steps = [steps_of(rows.time[rows.code == code]) for code in range(len(rows.symbols))]
+    step = usual_step(steps)
+    by_day = 2 * abs(step - DAY) < DAY  # changes of the clock and mixed stamps move a day by some hours
+    for symbol, own in zip(rows.symbols, map(_own_length, steps), strict=True):
+        if own is not None and own.is_daily != by_day:
             raise DataError(
                 f"{source}: {symbol} has {own.name} bars, most others lie {step / 60e6:g} minutes apart: "
                 "give the bars of each length as a file of their own"
             )
     single_days = step == 0 and bool(np.all(rows.time[rows.time != NO_TIME] % HOUR == 0))
-    if single_days or 2 * abs(step - DAY) < DAY:  # changes of the clock and mixed stamps move a day by some hours
+    if single_days or by_day:
         return TIMEFRAMES["1d"]
     for timeframe in TIMEFRAMES.values():
         if timeframe.length == step:

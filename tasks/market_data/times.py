@@ -153,8 +153,13 @@ def _no_zone(source: str, count: int, example: str) -> DataError:
     )
 
 
-def usual_step(times: Sequence[NDArray[np.int64]]) -> int:
-    """Return the most frequent distance between neighbouring bars of one symbol, 0 where no symbol has two."""
-    steps = [np.diff(np.unique(values[values != NO_TIME])) for values in times]
+def steps_of(times: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the distances between neighbouring bars of one symbol."""
+    steps: NDArray[np.int64] = np.diff(np.unique(times[times != NO_TIME]))
+    return steps
+
+
+def usual_step(steps: Sequence[NDArray[np.int64]]) -> int:
+    """Return the most frequent distance between neighbouring bars of one symbol, 0 where no symbol has two; see ``steps_of``."""
     distances, counts = np.unique(np.concatenate(steps) if steps else np.empty(0, np.int64), return_counts=True)
     return int(distances[np.argmax(counts)]) if len(distances) else 0
